@@ -1,0 +1,3 @@
+"""Serve Bokeh applications from Django and Channels."""
+
+__version__ = "0.1.0"

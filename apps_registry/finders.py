@@ -1,0 +1,68 @@
+"""Static files that are not Django's: BokehJS, its extension packages, and each app's ``static/``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bokeh.embed.bundle import extension_dirs
+from bokeh.settings import settings as bokeh_settings
+from django.contrib.staticfiles.finders import BaseFinder
+from django.contrib.staticfiles.utils import matches_patterns
+from django.core.files.storage import FileSystemStorage
+
+from .registry import Registry
+
+#: Of BokehJS: what a browser loads, and the maps that tell where in the sources it came from.
+_BOKEHJS_SUFFIXES = (".min.js", ".min.js.map", ".css")
+
+
+class _Folder(FileSystemStorage):
+    """A folder whose files appear under ``prefix``."""
+
+    def __init__(self, prefix: str, location: Path) -> None:
+        super().__init__(location=location)
+        self.prefix = prefix
+
+
+class BokehFinder(BaseFinder):
+    """Finds ``bokeh/...``, ``bokeh/extensions/NAME/...`` and ``apps/NAME/...``."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._registry = Registry()
+
+    def find(self, path: str, find_all: bool = False, **kwargs: Any) -> Any:
+        """The absolute path of a static file, or ``[]``."""
+        matches = []
+        for folder in self._folders():
+            if not path.startswith(folder.prefix + "/"):
+                continue
+            name = path.removeprefix(folder.prefix + "/")
+            if folder.exists(name) and Path(folder.path(name)).is_file():
+                if not find_all:
+                    return folder.path(name)
+                matches.append(folder.path(name))
+        return matches
+
+    def list(self, ignore_patterns: Iterable[str] | None) -> Iterator[tuple[str, FileSystemStorage]]:
+        """All static files, each with the storage that holds it."""
+        patterns = [*(ignore_patterns or ())]
+        for folder in self._folders():
+            base = Path(folder.location)
+            for file in sorted(base.rglob("*")):
+                name = file.relative_to(base).as_posix()
+                if not file.is_file() or matches_patterns(name, patterns):
+                    continue
+                if folder.prefix == "bokeh" and not name.endswith(_BOKEHJS_SUFFIXES):
+                    continue
+                yield name, folder
+
+    def _folders(self) -> Iterator[_Folder]:
+        yield _Folder("bokeh", Path(bokeh_settings.bokehjs_path()))
+        for name, location in extension_dirs.items():
+            yield _Folder(f"bokeh/extensions/{name}", location)
+        for app in self._registry.apps():
+            if app.path.is_dir() and (app.path / "static").is_dir():
+                yield _Folder(f"apps/{app.name}", app.path / "static")

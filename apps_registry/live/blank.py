@@ -1,0 +1,1 @@
+"""The empty app: takes the documents that ``bokeh.client`` pushes."""

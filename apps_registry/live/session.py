@@ -1,0 +1,366 @@
+"""A live document: its connections, its lock, and the one door by which work comes in."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import logging
+import weakref
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from bokeh.document.events import DocumentPatchedEvent, SessionCallbackAdded, SessionCallbackRemoved
+from bokeh.document.locking import UnlockedDocumentProxy
+from bokeh.events import ConnectionLost
+from bokeh.io.doc import patch_curdoc
+
+from ..exceptions import ProtocolError, SessionEnded, UnlockedChange, VizserverError, new_reference
+from . import adapter, wire
+from .context import Request, ServerContext, SessionContext, current_session
+from .failures import describe
+from .scheduling import Schedule
+from .turn import Turn, current_turn
+
+if TYPE_CHECKING:
+    from bokeh.document.events import DocumentChangedEvent
+
+    from .connection import Connection
+    from .workers import Workers
+
+log = logging.getLogger(__name__)
+
+#: Called with the app's name, the reference, and what was raised.
+type OnError = Callable[[str, str, BaseException], None]
+
+#: A peer that has this many messages unanswered is not read from until some are.
+MAX_WAITING_TURNS = 200
+
+
+class Session:
+    """One document, kept in step with the connections attached to it.
+
+    All work enters by ``run`` (or ``handle``, for what a peer sent): it waits for its turn, runs on a
+    worker thread, what it changed is encoded there once, and put to each connection on the loop.
+    """
+
+    def __init__(
+        self,
+        session_id: str,
+        *,
+        app_name: str,
+        owner: object,
+        workers: Workers,
+        server_context: ServerContext,
+        request: Request,
+        token_payload: Mapping[str, Any] | None = None,
+        logout_url: str | None = None,
+        on_error: OnError | None = None,
+    ) -> None:
+        self.id = session_id
+        self.app_name = app_name
+        self.owner = owner
+        self.user = request.user
+        self.connections: list[Connection] = []
+        self.destroyed = False
+        self._loop = asyncio.get_running_loop()
+        self.created = self.unattended_since = self._loop.time()
+        self.document = adapter.new_document()
+        self.session_context = SessionContext(
+            self,
+            server_context,
+            request=request,
+            token_payload=token_payload or {},
+            logout_url=logout_url,
+        )
+        self.document._session_context = weakref.ref(self.session_context)
+        self.document.callbacks.collect = self._collect  # type: ignore[attr-defined]
+        self._workers = workers
+        self._on_error = on_error
+        self._context = contextvars.Context()
+        self._context.run(current_session.set, self)
+        self._schedule = Schedule(self._loop, self._run_scheduled)
+        self._turns: deque[Turn] = deque()
+        self._turn: Turn | None = None
+        self._room: asyncio.Future[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._awaited: asyncio.Task[None] | None = None
+
+    # What the pool does with a session
+
+    def start(self) -> None:
+        """The document is built: from here on its changes go to the connections."""
+        self.document.on_change(self._on_change)
+        for callback in self.document.session_callbacks:
+            self._schedule.add(callback)
+
+    def attach(self, connection: Connection) -> None:
+        """Let ``connection`` take part: it is greeted, and gets changes once it has pulled or pushed the document."""
+        if self.destroyed:
+            raise SessionEnded
+        self.connections.append(connection)
+        connection.put(wire.frames("ACK", b"{}"))
+
+    def detach(self, connection: Connection) -> None:
+        """Forget ``connection``, whose peer is gone."""
+        if connection not in self.connections:
+            return
+        self.connections.remove(connection)
+        self.unattended_since = self._loop.time()
+        if not self.destroyed and self.document.callbacks.event_callbacks_for_event_name("connection_lost"):
+            self.post(lambda: self.document.callbacks.trigger_event(ConnectionLost()))
+
+    def end(self, reason: VizserverError | None = None) -> None:
+        """Take no more work, and close the connections with ``reason``."""
+        self.destroyed = True
+        self._schedule.close()
+        for task in self._tasks:
+            if task is not self._awaited:
+                task.cancel()
+        for connection in self.connections:
+            connection.close(reason)
+
+    def release(self) -> None:
+        """Let the document go, on a worker thread. The session has ended, and no turn is left."""
+        adapter.release_document(self.document)
+
+    # The one door
+
+    async def run(self, fn: Callable[[], Any], *, final: bool = False) -> Any:
+        """The result of ``fn``, called with the lock held; awaited when it is ``async``.
+
+        Raises what ``fn`` raises; ``SessionEnded`` after the end, unless the call is a ``final`` one.
+        """
+        future: asyncio.Future[Any] = self._loop.create_future()
+
+        def done(turn: Turn) -> None:
+            if future.done():
+                return
+            if turn.error is None:
+                future.set_result(turn.result)
+            elif isinstance(turn.error, Exception) and not isinstance(turn.error, StopIteration):
+                future.set_exception(turn.error)
+            else:
+                future.set_exception(RuntimeError(f"App code ended with {turn.error!r}."))
+
+        if self.destroyed and not final:
+            raise SessionEnded
+        self._enqueue(Turn(fn, done=done))
+        return await future
+
+    def post(self, fn: Callable[[], Any], done: Callable[[], None] | None = None) -> None:
+        """Run ``fn`` with the lock held, some time soon; an exception goes to the log."""
+
+        def ended(turn: Turn) -> None:
+            if turn.error is not None:
+                self._report(turn.error)
+            if done is not None:
+                done()
+
+        self._enqueue(Turn(fn, done=ended))
+
+    def handle(self, connection: Connection, message: wire.Message) -> asyncio.Future[None] | None:
+        """Take in a message of a peer; its reply is put to the connection when its turn is through.
+
+        Gives something to wait for when too many messages wait already. Raises ``ProtocolError``.
+        """
+        if self.destroyed:
+            raise SessionEnded
+        turn = Turn(lambda: None, origin=connection, reply_to=message.id)
+        try:
+            prepare = _MESSAGES[message.type]
+        except KeyError:
+            raise ProtocolError("There is no such message type.") from None
+        prepare(self, turn, message)
+        self._enqueue(turn)
+        if len(self._turns) < MAX_WAITING_TURNS:
+            return None
+        if self._room is None or self._room.done():
+            self._room = self._loop.create_future()
+        return self._room
+
+    # Messages
+
+    def _pull(self, turn: Turn, message: wire.Message) -> None:
+        def pull() -> None:
+            text, buffers = adapter.document_json(self.document)
+            content = b'{"doc":' + text + b"}"
+            turn.reply = wire.frames("PULL-DOC-REPLY", content, buffers, reply_to=message.id)
+            turn.gives_document = True
+
+        turn.fn = pull
+
+    def _push(self, turn: Turn, message: wire.Message) -> None:
+        if turn.origin is None or not turn.origin.may_push:
+            raise ProtocolError("This connection may not replace the document.")
+        if "doc" not in message.content:
+            raise ProtocolError("A PUSH-DOC has no document.")
+
+        def push() -> None:
+            turn.gives_document = True
+            adapter.replace_document(self.document, message.content["doc"], message.buffers)
+            turn.reply = wire.frames("OK", b"{}", reply_to=message.id)
+
+        turn.fn = push
+
+    def _patch(self, turn: Turn, message: wire.Message) -> None:
+        def patch() -> None:
+            adapter.apply_patch(self.document, message.content, message.buffers, turn)
+            turn.reply = wire.frames("OK", b"{}", reply_to=message.id)
+
+        turn.fn = patch
+
+    def _server_info(self, turn: Turn, message: wire.Message) -> None:
+        version = adapter.bokeh_version
+        content = {"version_info": {"bokeh": version, "server": version}}
+
+        def server_info() -> None:
+            turn.reply = wire.frames("SERVER-INFO-REPLY", adapter.dumps(content), reply_to=message.id)
+
+        turn.fn = server_info
+
+    # Turns
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a turn is under way or waits."""
+        return self._turn is not None
+
+    def _enqueue(self, turn: Turn) -> None:
+        self._turns.append(turn)
+        if self._turn is None:
+            self._next()
+
+    def _next(self) -> None:
+        if self._room is not None and not self._room.done() and len(self._turns) < MAX_WAITING_TURNS // 2:
+            self._room.set_result(None)
+        if not self._turns:
+            self._turn = None
+            return
+        turn = self._turn = self._turns.popleft()
+        self._workers.submit(
+            lambda: self._context.run(self._call, turn), lambda _, error: self._called(turn, error)
+        )
+
+    def _call(self, turn: Turn) -> None:
+        token = current_turn.set(turn)
+        try:
+            with patch_curdoc(self.document):
+                turn.call()
+        finally:
+            current_turn.reset(token)
+
+    def _called(self, turn: Turn, error: BaseException | None) -> None:
+        turn.error = turn.error or error
+        if not turn.is_waiting:
+            self._finish(turn)
+            return
+        task = self._awaited = self._task(self._await(turn), self._context)
+        # Not from within the task: the next turn could not enter the context that it still stands in
+        task.add_done_callback(lambda _: self._finish(turn))
+
+    async def _await(self, turn: Turn) -> None:
+        token = current_turn.set(turn)
+        try:
+            with patch_curdoc(self.document):
+                await turn.finish()
+        finally:
+            current_turn.reset(token)
+
+    def _finish(self, turn: Turn) -> None:
+        try:
+            self._put(turn)
+            if turn.done is not None:
+                turn.done(turn)
+        finally:
+            self._next()
+
+    def _put(self, turn: Turn) -> None:
+        for connection in self.connections:
+            if connection.has_document and (frames := turn.frames_for(connection)):
+                connection.put(frames)
+        if turn.origin is None:
+            return
+        if turn.error is not None:
+            turn.origin.put(self._error_reply(turn))
+        elif turn.reply is not None:
+            turn.origin.put(turn.reply)
+            turn.origin.has_document |= turn.gives_document
+
+    def _error_reply(self, turn: Turn) -> list[wire.Frame]:
+        assert turn.error is not None and turn.origin is not None
+        reference = self._report(turn.error)
+        shown = describe(turn.error) if turn.origin.sees_tracebacks else None
+        return wire.error_frames(f"The app's code failed. Reference: {reference}", turn.reply_to, shown)
+
+    def _report(self, error: BaseException) -> str:
+        reference = new_reference()
+        self._context.copy().run(log.error, "A callback failed. Reference: %s", reference, exc_info=error)
+        if self._on_error is not None:
+            self._on_error(self.app_name, reference, error)
+        return reference
+
+    # Changes of the document
+
+    def _on_change(self, event: DocumentChangedEvent) -> None:
+        match event:
+            case DocumentPatchedEvent():
+                self._patched(event)
+            case SessionCallbackAdded():
+                self._schedule.add(event.callback)
+            case SessionCallbackRemoved():
+                self._schedule.remove(event.callback)
+
+    def _patched(self, event: DocumentPatchedEvent) -> None:
+        turn = current_turn.get()
+        if turn is None or turn is not self._turn:
+            raise UnlockedChange
+        if not any(connection.has_document for connection in self.connections):
+            return
+        text, buffers = adapter.encode_event(self.document, event)
+        setter: object = event.setter
+        echo = setter is turn or turn.gives_document
+        turn.add_event(text, buffers, echo=echo)
+
+    def _collect(self, awaitable: Any) -> None:
+        turn = current_turn.get()
+        if turn is None or turn is not self._turn:
+            raise UnlockedChange
+        turn.add_awaitable(awaitable)
+
+    # Callbacks that come by the clock
+
+    def _run_scheduled(self, fn: Callable[[], Any], *, locked: bool, done: Callable[[], None]) -> None:
+        if locked:
+            self.post(fn, done)
+        else:
+            self._task(self._run_unlocked(fn, done), self._context.copy())
+
+    async def _run_unlocked(self, fn: Callable[[], Any], done: Callable[[], None]) -> None:
+        current_turn.set(None)
+        context = contextvars.copy_context()
+        try:
+            result = await self._workers.run(lambda: context.run(fn))
+            if inspect.isawaitable(result):
+                proxy = UnlockedDocumentProxy(self.document)
+                with patch_curdoc(proxy):
+                    await result
+        except Exception as error:
+            self._report(error)
+        finally:
+            done()
+
+    def _task(self, coroutine: Any, context: contextvars.Context) -> asyncio.Task[None]:
+        task = self._loop.create_task(coroutine, context=context)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+_MESSAGES: dict[str, Callable[[Session, Turn, wire.Message], None]] = {
+    "PULL-DOC-REQ": Session._pull,
+    "PUSH-DOC": Session._push,
+    "PATCH-DOC": Session._patch,
+    "SERVER-INFO-REQ": Session._server_info,
+}

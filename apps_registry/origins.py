@@ -1,0 +1,54 @@
+"""Which pages may open an app's socket or embed it: one list for all doors."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from django.conf import settings as site
+
+from .conf import settings
+
+_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+
+
+def is_allowed(origin: str, host: str, *, secure: bool) -> bool:
+    """Whether a page of ``origin`` may speak with the server reached as ``host``.
+
+    The same host may, and those of ``CSRF_TRUSTED_ORIGINS`` and of the setting ``WEBSOCKET_ORIGINS``.
+    """
+    try:
+        parts = urlsplit(origin)
+        port = parts.port or _PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        return False
+    name = parts.hostname or ""
+    if (name, port) == _split_host(host, "https" if secure else "http"):
+        return True
+    if any(_trusted(parts.scheme, name, port, trusted) for trusted in site.CSRF_TRUSTED_ORIGINS):
+        return True
+    return any(_matches(name, port, pattern, parts.scheme) for pattern in settings.WEBSOCKET_ORIGINS)
+
+
+def _split_host(host: str, scheme: str) -> tuple[str, int]:
+    try:
+        parts = urlsplit(f"//{host}")
+        return parts.hostname or "", parts.port or _PORTS[scheme]
+    except ValueError:
+        return "", 0
+
+
+def _trusted(scheme: str, name: str, port: int, trusted: str) -> bool:
+    trusted_scheme, _, host = trusted.partition("://")
+    return scheme == trusted_scheme and _matches(name, port, host, scheme)
+
+
+def _matches(name: str, port: int, pattern: str, scheme: str) -> bool:
+    """A pattern is ``HOST[:PORT]``, in which ``*`` stands for any host, port, or leading labels."""
+    wanted, _, wanted_port = pattern.lower().partition(":")
+    if wanted_port not in ("", "*") and wanted_port != str(port):
+        return False
+    if not wanted_port and wanted != "*" and port != _PORTS.get(scheme):
+        return False
+    if wanted.startswith("*."):
+        return name.endswith(wanted[1:])
+    return wanted in ("*", name)

@@ -1,0 +1,300 @@
+/**
+ * Opens the session of an app's page, shows its document, and says what happens to it.
+ *
+ * It runs in this site's pages and in those that an app renders with its own template. It reads the JSON of the
+ * element `#apps-registry-session`, and tells the page's own scripts of each state by the event
+ * `apps-registry-session` on `document`, with `detail` = `{state, document}`: "live", "lost" or "ended", and
+ * BokehJS's document, which is another one after each reconnection.
+ */
+
+import { Closed, bokehLoaded, embedPlainly, openSession, supervisable } from "./bokehjs.js";
+import { WidgetMemory } from "./memory.js";
+import { STEADY_MS, remedy, retryDelay, verdict, wording } from "./policy.js";
+import { Status } from "./status.js";
+
+const BLIP_MS = 600;
+const LEAVING_MS = 3000;
+const LONG_ABSENCE_MS = 20_000;
+const REOPEN_TIMEOUT_MS = 60_000;
+const APP_FAILED = 4500;
+
+function readConfig() {
+  return JSON.parse(document.getElementById("apps-registry-session").textContent);
+}
+
+function stylesheet() {
+  const link = document.querySelector("link[data-apps-registry-style]");
+  return link?.href ?? new URL("page.css", import.meta.url).href;
+}
+
+function socketUrl(path) {
+  const url = new URL(path, window.location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  return url.href;
+}
+
+function sleep(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+function spokenLoss(text) {
+  return `${text} Trying again.`;
+}
+
+function removeSkeleton() {
+  document.querySelectorAll(".ar-skeleton").forEach((skeleton) => skeleton.remove());
+}
+
+/** Resolves when the network comes back or the viewer looks at the page again. */
+function returning(signal) {
+  const { promise, resolve } = Promise.withResolvers();
+  window.addEventListener("online", resolve, { signal });
+  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && resolve(), { signal });
+  return promise;
+}
+
+/** Keeps the page's height while its content is exchanged, so that the viewer stays where they were. */
+function holdScroll() {
+  const { body } = document;
+  const { scrollX, scrollY } = window;
+  body.style.minHeight = `${body.scrollHeight}px`;
+  return () => {
+    window.scrollTo(scrollX, scrollY);
+    body.style.minHeight = "";
+  };
+}
+
+/** Where BokehJS puts the document: one element for all roots, or one for each. */
+function placesOf({ roots, element, use_for_title: useForTitle }) {
+  return {
+    element: document.getElementById(element) ?? document.body,
+    roots: Object.values(roots ?? {}).map((id) => document.getElementById(id)),
+    useForTitle,
+  };
+}
+
+class Page {
+  #config = readConfig();
+  #status = new Status(stylesheet());
+  #places = placesOf(this.#config);
+  #Bokeh = null;
+  #memory = null;
+  #session = null;
+  #liveSince = null;
+  #lossReason = "";
+  #leftAt = -Infinity;
+
+  async run() {
+    this.#status.loading({ isVisible: document.querySelector(".ar-skeleton") == null });
+    this.#Bokeh = await bokehLoaded();
+    if (this.#Bokeh == null) {
+      void this.#stop({ reason: "The scripts of this app could not be loaded. Please check the network and try again." });
+    } else if (supervisable(this.#Bokeh)) {
+      await this.#supervise();
+    } else {
+      await this.#embedPlainly();
+    }
+  }
+
+  async #embedPlainly() {
+    console.warn(`The page cannot watch over its session with BokehJS ${this.#Bokeh.version}.`);
+    const url = socketUrl(this.#config.ws_path);
+    await embedPlainly(this.#Bokeh, { url, token: this.#config.token, ...this.#places });
+    this.#showLive();
+  }
+
+  async #supervise() {
+    this.#memory = new WidgetMemory(this.#Bokeh.Models.get("LayoutDOM"));
+    this.#watchPresence();
+    let attempt = 0;
+    for (let goesOn = true; goesOn; ) {
+      const close = await this.#live();
+      attempt = this.#wasSteady() ? 1 : attempt + 1;
+      goesOn = await this.#goOn(close, attempt);
+    }
+  }
+
+  #wasSteady() {
+    return this.#liveSince != null && performance.now() - this.#liveSince > STEADY_MS;
+  }
+
+  /** Opens and shows the session, and resolves to its end: `{code, reason}`. */
+  async #live() {
+    this.#liveSince = null;
+    let session = null;
+    try {
+      session = await openSession(this.#Bokeh, {
+        url: socketUrl(this.#config.ws_path),
+        token: this.#config.token,
+        query: window.location.search.slice(1),
+        onError: (text) => this.#complain(text),
+        // A first start may take as long as the server lets it; later a socket may open into nowhere.
+        timeout: this.#session == null ? null : REOPEN_TIMEOUT_MS,
+      });
+      await this.#show(session);
+      return await session.closed;
+    } catch (error) {
+      session?.close();
+      if (error instanceof Closed) {
+        return error;
+      }
+      console.error(error);
+      return { code: APP_FAILED, reason: "This app could not be shown. Please try again." };
+    }
+  }
+
+  async #show(session) {
+    const before = this.#session;
+    const lost = this.#memory.lostIn(session);
+    const release = holdScroll();
+    before?.dispose();
+    this.#session = session;
+    await session.render(this.#places);
+    this.#memory.follow(session, lost);
+    release();
+    this.#showLive();
+    if (before != null) {
+      session.announceReconnected();
+      await this.#restore(session, lost);
+    }
+  }
+
+  async #restore(session, { fresh, records }) {
+    const count = await this.#memory.restore(session, records);
+    const opening = fresh ? "The app was started again." : "Connected again.";
+    const text = count > 0 ? `${opening} Your settings were put back.` : opening;
+    this.#status.say(text, { isPassing: true, tone: "good" });
+  }
+
+  #showLive() {
+    this.#liveSince = performance.now();
+    this.#lossReason = "";
+    removeSkeleton();
+    this.#status.loaded();
+    this.#tell("live");
+  }
+
+  #tell(state) {
+    this.#status.mark(state);
+    const detail = { state, document: this.#session?.document ?? null };
+    document.dispatchEvent(new CustomEvent("apps-registry-session", { detail }));
+  }
+
+  /** Does what the end of a connection asks for; resolves to whether to connect again. */
+  async #goOn(close, attempt) {
+    if (performance.now() - this.#leftAt < LEAVING_MS) {
+      await sleep(LEAVING_MS);
+    }
+    switch (verdict(close)) {
+      case "reload":
+        window.location.reload();
+        return false;
+      case "stop":
+        return this.#stop(close);
+      default:
+        await this.#waitToRetry(close, attempt);
+        return true;
+    }
+  }
+
+  async #waitToRetry(close, attempt) {
+    this.#tell("lost");
+    const wants = this.#session?.wants ?? { notices: true, reconnect: true };
+    const delay = wants.reconnect ? retryDelay(attempt, close) : null;
+    const text = this.#lossText(close);
+    if (delay == null || (wants.notices && delay > 0)) {
+      await this.#waitAloud(text, delay, attempt);
+    } else {
+      await sleep(delay);
+    }
+    if (wants.notices) {
+      const spoken = spokenLoss(text);
+      this.#status.say(`${text} Connecting…`, { spoken, isBusy: true, after: attempt === 1 ? BLIP_MS : 0 });
+    }
+  }
+
+  #lossText({ reason }) {
+    // Later tries fail without a word; what the server said at first still holds.
+    this.#lossReason ||= reason;
+    if (!navigator.onLine) {
+      return "You are offline.";
+    }
+    return this.#lossReason || (this.#session == null ? "The server does not answer." : "Connection lost.");
+  }
+
+  /** Waits for `delay` ms (null: for the viewer), for the viewer's "Try now", or for their return to the page. */
+  async #waitAloud(text, delay, attempt) {
+    const { promise: asked, resolve: run } = Promise.withResolvers();
+    const listening = new AbortController();
+    const waits = [asked, returning(listening.signal)];
+    if (delay == null) {
+      this.#status.say(text, { tone: "bad", action: { label: "Connect again", run } });
+    } else {
+      const countdown = { attempt, until: performance.now() + delay };
+      this.#status.say(text, { spoken: spokenLoss(text), countdown, tone: "bad", action: { label: "Try now", run } });
+      waits.push(sleep(delay));
+    }
+    await Promise.race(waits);
+    listening.abort();
+  }
+
+  #complain(text) {
+    const words = wording({ reason: text });
+    this.#status.toast({ ...words, detail: this.#detail(words.reference) });
+  }
+
+  /** The traceback of a failure, where the server gives one to this viewer. */
+  async #detail(reference) {
+    const { errors_url: prefix } = this.#config;
+    if (!prefix || !reference) {
+      return "";
+    }
+    const response = await fetch(prefix + reference).catch(() => null);
+    return response?.ok ? response.text() : "";
+  }
+
+  /** Says why the session has ended; resolves to true once the viewer asks for another try on this page. */
+  #stop(close) {
+    removeSkeleton();
+    this.#tell("ended");
+    const words = wording(close);
+    const { promise: asked, resolve } = Promise.withResolvers();
+    const actions = this.#remedies(close, () => {
+      this.#tell("loading");
+      dialog.close();
+      this.#status.loading({ isVisible: true });
+      resolve(true);
+    });
+    const isModal = this.#session != null;
+    const dialog = this.#status.end({ ...words, detail: this.#detail(words.reference), actions, isModal });
+    return asked;
+  }
+
+  #remedies(close, retry) {
+    const { kind, label } = remedy(close);
+    const { catalogue_url: href } = this.#config;
+    const leave = href ? [{ label: "All apps", href }] : [];
+    if (kind === "leave" && href) {
+      return leave;
+    }
+    return [{ label, run: kind === "retry" ? retry : () => window.location.reload() }, ...leave];
+  }
+
+  #watchPresence() {
+    let hiddenAt = performance.now();
+    const probe = () => this.#status.state === "live" && this.#session.probe();
+    window.addEventListener("online", probe);
+    window.addEventListener("beforeunload", () => {
+      this.#leftAt = performance.now();
+    });
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "hidden") {
+        hiddenAt = performance.now();
+      } else if (performance.now() - hiddenAt > LONG_ABSENCE_MS) {
+        void probe();
+      }
+    });
+  }
+}
+
+void new Page().run();

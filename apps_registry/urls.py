@@ -1,0 +1,20 @@
+"""The doors, under whatever prefix the site includes them."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from . import views
+
+app_name = "apps_registry"
+
+urlpatterns = [
+    path("", views.catalogue, name="catalogue"),
+    # Where stock `bokeh.client` looks when it is given no path: the empty app
+    path("ws", views.websocket_only, {"name": "blank"}, name="blank_ws"),
+    path("apps/<str:name>", views.app_page, name="app"),
+    path("apps/<str:name>/ws", views.websocket_only, name="ws"),
+    path("apps/<str:name>/metadata", views.metadata, name="metadata"),
+    path("apps/<str:name>/autoload.js", views.autoload, name="autoload"),
+    path("apps/<str:name>/static/<path:path>", views.app_static, name="static"),
+]

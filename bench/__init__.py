@@ -1,0 +1,1 @@
+"""Measures this server beside `bokeh serve` and Bokeh's own ASGI server."""

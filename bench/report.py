@@ -1,0 +1,108 @@
+"""Turns samples into a Markdown table of medians with ratios, and into JSON."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import NamedTuple
+
+import orjson
+
+from bench.measures import Sample
+
+TITLES = {"ours": "runbokeh", "bokeh": "bokeh serve", "asgi": "BokehASGI"}
+
+_RATIOS = (("ours", "asgi"), ("ours", "bokeh"))
+
+
+class _Figure(NamedTuple):
+    measure: str
+    key: str
+    label: str
+    digits: int
+
+
+class _Case(NamedTuple):
+    measure: str
+    models: int
+    sessions: int
+
+
+_FIGURES = (
+    _Figure("roundtrip", "per_second", "round trips/s", 0),
+    _Figure("roundtrip", "server_cpu_ms", "server CPU per round trip, ms", 2),
+    _Figure("roundtrip", "median_ms", "wait for a round trip, median, ms", 1),
+    _Figure("roundtrip", "p99_ms", "wait for a round trip, p99, ms", 1),
+    _Figure("roundtrip", "bytes", "bytes per round trip, both ways", 0),
+    _Figure("roundtrip", "client_cpu_ms", "load client's own CPU, ms", 2),
+    _Figure("open", "per_second", "sessions opened/s", 1),
+    _Figure("open", "server_cpu_ms", "server CPU per opening, ms", 1),
+    _Figure("open", "client_cpu_ms", "load client's own CPU, ms", 1),
+    _Figure("memory", "kib", "memory per idle session, KiB", 0),
+    _Figure("stall", "before_ms", "longest wait of one who stays, before, ms", 0),
+    _Figure("stall", "longest_ms", "longest wait of one who stays, while the others end, ms", 0),
+    _Figure("stall", "freed", "documents freed", 0),
+    _Figure("stall", "gone_after_s", "all of them freed after, s", 1),
+)
+
+
+def table(samples: Sequence[Sample]) -> str:
+    """Medians side by side, one row a figure, with the ratios that can be formed."""
+    names = [name for name in TITLES if any(sample.server == name for sample in samples)]
+    ratios = [(over, under) for over, under in _RATIOS if over in names and under in names]
+    medians = _medians(samples)
+    titles = ["measure", *(TITLES[name] for name in names), *(f"{over}/{under}" for over, under in ratios)]
+    lines = [_line(titles), _line(["---", *["---:"] * (len(titles) - 1)])]
+    for case in _cases(samples):
+        for figure in (figure for figure in _FIGURES if figure.measure == case.measure):
+            values = {name: medians.get((name, case, figure.key)) for name in names}
+            cells = [_number(values[name], figure.digits) for name in names]
+            shares = [_number(_ratio(values[over], values[under]), 2) for over, under in ratios]
+            lines.append(_line([f"{figure.label} ({_about(case)})", *cells, *shares]))
+    return "\n".join(lines)
+
+
+def as_json(samples: Sequence[Sample]) -> bytes:
+    """Every sample, not the medians only."""
+    return orjson.dumps([asdict(sample) for sample in samples], option=orjson.OPT_INDENT_2)
+
+
+def _medians(samples: Sequence[Sample]) -> dict[tuple[str, _Case, str], float]:
+    values: dict[tuple[str, _Case, str], list[float]] = defaultdict(list)
+    for sample in samples:
+        for key, value in sample.figures.items():
+            values[sample.server, _case(sample), key].append(value)
+    return {place: statistics.median(found) for place, found in values.items()}
+
+
+def _cases(samples: Sequence[Sample]) -> list[_Case]:
+    return list(dict.fromkeys(sorted(map(_case, samples), key=lambda case: _order(case))))
+
+
+def _order(case: _Case) -> tuple[int, int, int]:
+    measures = [figure.measure for figure in _FIGURES]
+    return measures.index(case.measure), case.models, case.sessions
+
+
+def _case(sample: Sample) -> _Case:
+    # Batches of openings differ by one in size; they are the same case.
+    return _Case(sample.measure, sample.models, 0 if sample.measure == "open" else sample.sessions)
+
+
+def _about(case: _Case) -> str:
+    sessions = f", {case.sessions} session{'s' * (case.sessions != 1)}" if case.sessions else ""
+    return f"{case.models} models{sessions}"
+
+
+def _ratio(over: float | None, under: float | None) -> float | None:
+    return None if over is None or not under else over / under
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

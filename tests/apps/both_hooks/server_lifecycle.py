@@ -1,0 +1,2 @@
+def on_session_created(session_context):
+    pass

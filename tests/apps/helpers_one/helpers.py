@@ -1,0 +1,6 @@
+class Words(str):
+    """A class to be pickled."""
+
+
+def words():
+    return Words("one")

@@ -1,0 +1,3 @@
+"""An app that is a package."""
+
+runs = 1

@@ -1,0 +1,5 @@
+from .shapes.round import area
+
+
+def on_session_created(session_context):
+    area(1)

@@ -1,0 +1,3 @@
+"""Shapes and their areas."""
+
+PI = 3.14159

@@ -1,0 +1,5 @@
+from . import PI
+
+
+def area(radius):
+    return PI * radius**2
