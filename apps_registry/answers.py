@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -49,6 +50,13 @@ def wants_page(request: HttpRequest) -> bool:
     )
 
 
+async def render_page(
+    request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200
+) -> HttpResponse:
+    """A template as an answer, rendered on a thread: a site's base template may well ask the database."""
+    return await sync_to_async(render)(request, template, context, status=status)
+
+
 async def error_answer(request: HttpRequest, error: VizserverError) -> HttpResponse:
     """The answer that says what went wrong, in the words for viewers."""
     if not wants_page(request):
@@ -65,6 +73,6 @@ async def error_answer(request: HttpRequest, error: VizserverError) -> HttpRespo
             "catalogue_url": reverse("apps_registry:catalogue"),
             "base_template": settings.BASE_TEMPLATE,
         }
-        response = render(request, "apps_registry/error.html", context, status=error.status)
+        response = await render_page(request, "apps_registry/error.html", context, status=error.status)
     add_never_cache_headers(response)
     return response

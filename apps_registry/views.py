@@ -21,7 +21,7 @@ from django.http import (
     JsonResponse,
     StreamingHttpResponse,
 )
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils._os import safe_join
 from django.utils.http import http_date
@@ -30,7 +30,7 @@ from django.views.decorators.http import require_safe
 from django.views.static import was_modified_since
 
 from . import embedding, origins, permissions, runtime, tokens
-from .answers import answers_errors
+from .answers import answers_errors, render_page
 from .conf import settings
 from .exceptions import AppNotFound, LoginRequired, OriginRefused, ProtocolError
 from .live.loading import App
@@ -86,7 +86,7 @@ async def catalogue(request: HttpRequest) -> HttpResponse:
         "user": user,
         "base_template": settings.BASE_TEMPLATE,
     }
-    return render(request, settings.INDEX, context)
+    return await render_page(request, settings.INDEX, context)
 
 
 @require_safe
@@ -114,7 +114,7 @@ async def _page(request: HttpRequest, name: str) -> HttpResponse:
         "bare": "bare" in request.GET,
         "base_template": settings.BASE_TEMPLATE,
     }
-    return _private(render(request, "apps_registry/app.html", context))
+    return _private(await render_page(request, "apps_registry/app.html", context))
 
 
 def _private(response: HttpResponse) -> HttpResponse:

@@ -35,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except* (BenchError, TimeoutError) as errors:
         for error in errors.exceptions:
             print(f"{error or 'A process did not answer in time.'}\nLogs are in {folder}", file=sys.stderr)
+    except* (asyncio.CancelledError, KeyboardInterrupt):
+        print("Stopped.", file=sys.stderr)
+        shutil.rmtree(folder)
     if not samples:
         return 1
     shutil.rmtree(folder)

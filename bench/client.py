@@ -67,18 +67,24 @@ class Load:
         """
         [tab, *_] = self._tabs
         before, started = tab.freed, time.perf_counter()
-        changed, longest = started, 0.0
+        changed, longest, longest_at = started, 0.0, started
         while (now := time.perf_counter()) < started + limit:
             if tab.freed - before >= freed and now > changed + seconds:
                 break
             known = tab.freed
             await tab.round_trip()
             answered = time.perf_counter()
-            longest = max(longest, answered - now)
+            if answered - now > longest:
+                longest, longest_at = answered - now, now
             if tab.freed != known:
                 changed = answered
             await asyncio.sleep(PACE)
-        return {"longest": longest, "freed": tab.freed - before, "seconds": changed - started}
+        return {
+            "longest": longest,
+            "longest_at": longest_at - started,
+            "freed": tab.freed - before,
+            "seconds": changed - started,
+        }
 
     async def leave(self) -> Figures:
         """Close all tabs at once."""

@@ -27,13 +27,14 @@ class Plan:
     models: tuple[int, ...] = (39, 195)
     sessions: int = 60
     repeats: int = 3
-    window: float = 1.5
+    window: float = 1.2
     memory_from: int = 20
     memory_to: int = 220
     leavers: int = 300  # not fewer than memory_to
     quiet: float = 2.0
     aftermath: float = 3.0
-    stall_limit: float = 60.0
+    # Enough for the longest wait of the stock servers: it comes early, while the heap is full.
+    stall_limit: float = 30.0
 
 
 FULL = Plan()
@@ -192,6 +193,7 @@ async def _stall(crowd: Loaded, stayer: Loaded, models: int, plan: Plan) -> Samp
         plan.leavers,
         {
             "longest_ms": figures["longest"] * 1000,
+            "longest_at_s": figures["longest_at"],
             "before_ms": quiet["longest"] * 1000,
             "freed": figures["freed"],
             "gone_after_s": figures["seconds"],

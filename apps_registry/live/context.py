@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from bokeh.application.application import (
     ServerContext as BokehServerContext,
     SessionContext as BokehSessionContext,
 )
+
+from ..exceptions import SessionEnded
 
 if TYPE_CHECKING:
     from bokeh.document import Document
@@ -60,22 +63,28 @@ class SessionContext(BokehSessionContext):
         logout_url: str | None,
     ) -> None:
         super().__init__(server_context, cast(Any, session.id))
-        self._session = session
+        # Weakly, so that a session that has ended goes without a garbage collection
+        self._session = weakref.ref(session)
         self._request = request
         self._token_payload = dict(token_payload)
         self._logout_url = logout_url
 
     @property
     def session(self) -> Session:
-        return self._session
+        """The session. Raises ``SessionEnded`` when it was let go."""
+        session = self._session()
+        if session is None:
+            raise SessionEnded
+        return session
 
     @property
     def document(self) -> Document:
-        return self._session.document
+        return self.session.document
 
     @property
     def destroyed(self) -> bool:
-        return self._session.destroyed
+        session = self._session()
+        return session is None or session.destroyed
 
     @property
     def request(self) -> Request:
@@ -92,4 +101,4 @@ class SessionContext(BokehSessionContext):
 
     async def with_locked_document(self, func: Callable[[Document], Awaitable[None]]) -> None:
         """Run ``func`` with the document, under the session's lock."""
-        await self._session.run(lambda: func(self.document))
+        await self.session.run(lambda: func(self.document))

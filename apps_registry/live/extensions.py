@@ -24,7 +24,7 @@ from bokeh.resources import Resources
 from bokeh.util.compiler import CompilationError, bundle_models
 
 from ..exceptions import AppError
-from .failures import guarded
+from .failures import again, guarded
 from .importing import PREFIX, is_main
 from .loading import Code
 
@@ -122,7 +122,7 @@ def _compile_once(code: Code, models: set[type[HasProps]]) -> str:
         if result is None:
             result = compiled.results[key] = _compile(models)
     if isinstance(result, AppError):
-        raise AppError(result.summary, detail=result.detail, reference=result.reference)
+        raise again(result)
     return result
 
 
@@ -131,7 +131,7 @@ def _compile(models: set[type[HasProps]]) -> str | AppError:
         # Never with an empty list, which would stand for all models of all apps
         return guarded(lambda: bundle_models(list(models)) or "", _refused)
     except AppError as error:
-        return error.with_traceback(None)
+        return again(error)
 
 
 def _refused(caught: BaseException, detail: str) -> AppError:

@@ -28,6 +28,11 @@ def guarded[T](call: Callable[[], T], error: Callable[[BaseException, str], AppE
     raise replacement
 
 
+def again[E: AppError](error: E) -> E:
+    """The same error to be raised once more; one that is raised twice would gather frames of both times."""
+    return type(error)(error.summary, detail=error.detail, reference=error.reference)
+
+
 def describe(error: BaseException) -> str:
     """The traceback of an exception from where it enters app code, without the engine's own frames."""
     start = _first_app_frame(error.__traceback__)

@@ -1,7 +1,8 @@
 """From the files of an app to its documents.
 
 An ``App`` watches the files and holds their newest ``Code``. A ``Code`` is one state of the files, compiled
-once, and run once per session in a module of its own. Nothing here holds a lock while app code runs.
+once, and run once per session in a module of its own. No lock is held while documents are built, and none
+but the app's own while its hooks file is loaded.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from jinja2 import Environment, FileSystemLoader, Template
 
 from ..exceptions import AppError, AppLoadError
 from . import adapter, output
-from .failures import guarded
+from .failures import again, guarded
 from .hooks import Hooks
 from .importing import AppImport, is_main
 from .scanning import compile_main, scan
@@ -100,9 +101,7 @@ class App:
         self._next_look = monotonic() + LOOK_EVERY
         if self.code is None:
             if self.error is not None and monotonic() < self._next_try and not self._is_edited():
-                raise AppLoadError(
-                    self.error.summary, detail=self.error.detail, reference=self.error.reference
-                )
+                raise again(self.error)
             return self._load()
         if self._reload and self._is_edited():
             try:
@@ -121,8 +120,7 @@ class App:
         try:
             code = Code(self.name, self.path, generation, validate=self._validate)
         except AppLoadError as error:
-            # Without the traceback, which would keep all that it passed through
-            self.error = error.with_traceback(None)
+            self.error = again(error)
             self._next_try = monotonic() + RETRY_AFTER
             raise
         superseded, self.code, self.error = self.code, code, None
@@ -161,7 +159,7 @@ class Code:
         try:
             self.hooks = self._run_once(sources)
         except BaseException:
-            self._import.close()
+            self._close()
             raise
         self._validate_all = validate
         self._validated = False
@@ -266,8 +264,11 @@ class Code:
         with self._lock:
             if not self._superseded or self._sessions > 0:
                 return
-            names = [name for name in list(sys.modules) if self._import.owns(name)]
-            self._import.close()
+            self._close()
+
+    def _close(self) -> None:
+        names = [name for name in list(sys.modules) if self._import.owns(name)]
+        self._import.close()
         for name in names:
             adapter.forget_models(name)
 

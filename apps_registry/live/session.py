@@ -124,6 +124,9 @@ class Session:
     def release(self) -> None:
         """Let the document go, on a worker thread. The session has ended, and no turn is left."""
         adapter.release_document(self.document)
+        self.document.callbacks.collect = None  # type: ignore[attr-defined]
+        self._context = contextvars.Context()
+        self._schedule = Schedule(self._loop, _refuse)
 
     # The one door
 
@@ -356,6 +359,10 @@ class Session:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _refuse(fn: Callable[[], Any], *, locked: bool, done: Callable[[], None]) -> None:
+    """What a schedule runs callbacks with when its session is gone: nothing."""
 
 
 _MESSAGES: dict[str, Callable[[Session, Turn, wire.Message], None]] = {

@@ -67,7 +67,6 @@ class OpenedApp:
         async def load() -> Any:
             code = await self._workers.run(self._app.current)
             await self._hook(code.hooks.on_server_loaded)
-            self._code = code
             return code
 
         self.session = await self._pool.open(
@@ -85,11 +84,12 @@ class OpenedApp:
         await self.idle()
 
     async def __aexit__(self, *exception: object) -> None:
-        await self._hook(self._code.hooks.on_server_unloaded)
         await self._close()
 
     async def _close(self) -> None:
         await self._pool.close()
+        if self._app.code is not None:
+            await self._hook(self._app.code.hooks.on_server_unloaded)
         await self._workers.close()
         self._app.close()
 

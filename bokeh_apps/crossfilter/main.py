@@ -58,7 +58,7 @@ def legend_html(name: str) -> str:
         entries = category_colors(name).items()
         return " ".join(f"<span style='color: {color}'>&#9679;</span>&nbsp;{text}" for text, color in entries)
     values, stops = HOUSES[name], ", ".join(Viridis256[::51])
-    bar = f"<div style='height: 12px; background: linear-gradient(to right, {stops})'></div>"
+    bar = f"<div style='width: 14em; height: 12px; background: linear-gradient(to right, {stops})'></div>"
     return f"{bar}{values.min()} to {values.max()}"
 
 

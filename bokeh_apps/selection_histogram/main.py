@@ -89,6 +89,7 @@ for heights, color in (("all", ALL_COLOR), ("selected", SELECTED_COLOR)):
     )
 
 beside.xaxis.ticker.desired_num_ticks = 2
+beside.xaxis.major_label_orientation = "vertical"
 
 pick = Select(
     name="pick",

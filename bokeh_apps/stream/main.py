@@ -67,7 +67,7 @@ class Feed:
 
 readings = ColumnDataSource({"second": [], "power": [], "mean": []}, name="readings")
 gusts = ColumnDataSource({"second": [], "gust": []}, name="gusts")
-status = Div(name="status", text="Waiting for the first reading", styles={"font-size": "120%"})
+status = Div(name="status", styles={"font-size": "120%"})
 feed = Feed(readings, gusts, status)
 
 start_stop = Button(name="start_stop", label="Stop", button_type="primary", sizing_mode="stretch_width")
@@ -126,4 +126,5 @@ curdoc().add_root(
     row(controls, plots, sizing_mode="stretch_both", styles={"flex-wrap": "wrap", "padding": "8px"})
 )
 curdoc().title = "Live stream"
+feed.add_reading()  # so that the first plot has a range
 feed.start()

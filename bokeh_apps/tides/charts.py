@@ -17,6 +17,7 @@ def tide_chart(tide: ColumnDataSource, turns: ColumnDataSource) -> figure:
         active_drag=None,
         toolbar_location="above",
     )
+    plot.xaxis.ticker.desired_num_ticks = 4
     plot.varea("time", y1="height", y2="low", source=tide, fill_color=WATER, fill_alpha=0.25)
     plot.line("time", "height", source=tide, line_color=WATER, line_width=3)
     marks = plot.scatter("time", "height", source=turns, size=11, fill_color=TURN, line_color=None)

@@ -81,8 +81,7 @@ def press() -> Callable[[Document, str], None]:
     """``press(document, name)`` clicks the button of that name."""
 
     def press(document: Document, name: str) -> None:
-        button = document.get_model_by_name(name)
-        button._trigger_event(ButtonClick(button))
+        document.callbacks.trigger_event(ButtonClick(document.get_model_by_name(name)))
 
     return press
 

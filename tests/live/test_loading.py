@@ -23,7 +23,7 @@ from bokeh.io import curdoc
 from bokeh.model import Model
 
 from apps_registry.exceptions import AppError, AppLoadError
-from apps_registry.live import extensions, loading
+from apps_registry.live import adapter, extensions, loading
 from apps_registry.live.extensions import page_scripts
 from apps_registry.live.loading import discover
 
@@ -512,6 +512,8 @@ def test_an_app_that_never_loaded_tells_why_and_heals_with_an_edit(write_app, bu
         errors.append(caught.value)
     assert errors[0].reference == errors[1].reference
     assert errors[0] is not errors[1]
+    assert app.error is not None
+    assert app.error.__traceback__ is None
     write(app.path / "main.py", SHOWS.format("healed"))
     assert shown(build(app.current())) == ["healed"]
     assert app.error is None
@@ -524,7 +526,8 @@ def test_an_app_that_never_loaded_is_tried_again_after_a_while(write_app, monkey
     monkeypatch.setitem(sys.modules, "the_missing_part", sys)
     with pytest.raises(AppLoadError):
         app.current()
-    monkeypatch.setattr(app, "_next_try", 0.0)
+    later = loading.monotonic() + loading.RETRY_AFTER
+    monkeypatch.setattr(loading, "monotonic", lambda: later)
     assert app.current().generation == 1
 
 
@@ -618,6 +621,14 @@ def test_models_of_siblings_go_with_their_code(write_app, build):
     write(app.path / "main.py", "")
     app.current()
     assert not any(name.startswith(old.package) for name in Model.model_class_reverse_map)
+
+
+def test_models_of_files_that_do_not_load_are_forgotten(write_app):
+    hooks = "from bokeh.model import Model\nclass Own(Model): pass\n1 / 0"
+    before = set(Model.model_class_reverse_map)
+    with pytest.raises(AppLoadError):
+        write_app({"main.py": "", "app_hooks.py": hooks}).load()
+    assert set(Model.model_class_reverse_map) == before
 
 
 def test_each_session_knows_its_own_models(write_app, build):
@@ -735,7 +746,7 @@ def test_extension_packages_are_found_with_their_files(write_app, build, tmp_pat
         plain = write_app({"main.py": SHOWS.format("plain")}).load()
         assert page_scripts(plain, build(plain)).extensions == ()
     finally:
-        loading.adapter.forget_models(package.name)
+        adapter.forget_models(package.name)
         del sys.modules[package.name]
 
 
@@ -750,7 +761,7 @@ def test_a_broken_extension_package_is_an_error_of_its_users(write_app, build, t
         with pytest.raises(AppError, match=f"The scripts of the package {package.name} were not found"):
             page_scripts(code, build(code))
     finally:
-        loading.adapter.forget_models(package.name)
+        adapter.forget_models(package.name)
         del sys.modules[package.name]
 
 

@@ -8,6 +8,7 @@ import logging
 import sys
 import webbrowser
 from argparse import ArgumentParser
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,9 @@ class Command(BaseCommand):
             ssl_keyfile=options["ssl_keyfile"],
         )
         application = with_prefix(get_default_application(), options["prefix"])
-        SERVERS[options["server"]](application, listen, lambda port: self._ready(listen, port, options))
+        # uvicorn raises a SIGINT again when it has stopped in good order
+        with suppress(KeyboardInterrupt):
+            SERVERS[options["server"]](application, listen, lambda port: self._ready(listen, port, options))
 
     def _ready(self, listen: Options, port: int, options: dict[str, Any]) -> None:
         prefix = options["prefix"].strip("/")
@@ -132,7 +135,7 @@ def _template(name: str) -> str:
     path = Path(name)
     if not path.is_file():
         return name
-    engines: list[dict[str, Any]] = site.TEMPLATES  # type: ignore[assignment]
+    engines: list[dict[str, Any]] = site.TEMPLATES
     for engine in engines:
         engine["DIRS"] = [*engine.get("DIRS", ()), path.resolve().parent]
     return path.name

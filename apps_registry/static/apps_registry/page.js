@@ -16,7 +16,7 @@ const BLIP_MS = 600;
 const LEAVING_MS = 3000;
 const LONG_ABSENCE_MS = 20_000;
 const REOPEN_TIMEOUT_MS = 60_000;
-const APP_FAILED = 4500;
+const NOT_SHOWN = { code: 4500, reason: "This app could not be shown. Please try again." };
 
 function readConfig() {
   return JSON.parse(document.getElementById("apps-registry-session").textContent);
@@ -98,9 +98,14 @@ class Page {
 
   async #embedPlainly() {
     console.warn(`The page cannot watch over its session with BokehJS ${this.#Bokeh.version}.`);
-    const url = socketUrl(this.#config.ws_path);
-    await embedPlainly(this.#Bokeh, { url, token: this.#config.token, ...this.#places });
-    this.#showLive();
+    try {
+      const url = socketUrl(this.#config.ws_path);
+      await embedPlainly(this.#Bokeh, { url, token: this.#config.token, ...this.#places });
+      this.#showLive();
+    } catch (error) {
+      console.error(error);
+      void this.#stop(NOT_SHOWN);
+    }
   }
 
   async #supervise() {
@@ -139,7 +144,7 @@ class Page {
         return error;
       }
       console.error(error);
-      return { code: APP_FAILED, reason: "This app could not be shown. Please try again." };
+      return NOT_SHOWN;
     }
   }
 
@@ -161,6 +166,9 @@ class Page {
 
   async #restore(session, { fresh, records }) {
     const count = await this.#memory.restore(session, records);
+    if (!fresh && !session.wants.notices) {
+      return;
+    }
     const opening = fresh ? "The app was started again." : "Connected again.";
     const text = count > 0 ? `${opening} Your settings were put back.` : opening;
     this.#status.say(text, { isPassing: true, tone: "good" });

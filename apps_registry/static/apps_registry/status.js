@@ -6,7 +6,7 @@
  */
 
 const PASSING_MS = 5000;
-const MAX_TOASTS = 3;
+const MAX_TOASTS = 2;
 const LOADING_DELAY_MS = 150;
 const SLOW_START_MS = 8000;
 
@@ -32,17 +32,13 @@ function button({ label, run, href }, kind) {
   return element("button", { class: `ar-button ${kind}`, type: "button", text: label, on: { click: run } });
 }
 
-/** A closed fold of what staff may see of a failure; null when there is nothing to see. */
-function detailFold(detail) {
-  if (!detail) {
-    return null;
+/** Adds a closed fold with what staff may see of a failure, once the promise `detail` gives it. */
+async function putDetail(detail, parent) {
+  const text = await detail;
+  if (text) {
+    const summary = element("summary", { text: "Traceback" });
+    parent.append(element("details", { class: "ar-detail" }, summary, element("pre", { text, tabindex: "0" })));
   }
-  return element(
-    "details",
-    { class: "ar-detail" },
-    element("summary", { text: "Traceback" }),
-    element("pre", { text: detail, tabindex: "0" }),
-  );
 }
 
 function referenceLine(reference) {
@@ -50,6 +46,29 @@ function referenceLine(reference) {
     return null;
   }
   return element("p", { class: "ar-reference" }, "Reference: ", element("code", { text: reference }));
+}
+
+function toastNode(text, { reference, dismiss }) {
+  return element(
+    "div",
+    { class: "ar-toast", role: "alert" },
+    element("p", { text }),
+    element("button", { class: "ar-close", type: "button", "aria-label": "Dismiss", text: "×", on: { click: dismiss } }),
+    referenceLine(reference),
+  );
+}
+
+function dialogNode({ title, text, reference, actions: [main, ...others] }) {
+  const words = element("div", { class: "ar-words", id: "ar-text" }, text ? element("p", { text }) : null);
+  words.append(referenceLine(reference) ?? "");
+  return element(
+    "dialog",
+    { class: "ar-dialog", "aria-labelledby": "ar-title", "aria-describedby": "ar-text" },
+    // The heading takes the focus: a key pressed for the app must not press a button that has just appeared.
+    element("h2", { id: "ar-title", text: title, tabindex: "-1", autofocus: "" }),
+    words,
+    element("div", { class: "ar-actions" }, button(main, "main"), ...others.map((action) => button(action, "quiet"))),
+  );
 }
 
 export class Status {
@@ -99,7 +118,8 @@ export class Status {
   /**
    * Shows one line, in place of the one before, and speaks `spoken` in its stead when that is given.
    *
-   * `countdown` is {attempt, until}, until a `performance.now()` time; `action` adds a button; `after` waits some ms, so that what is over soon is never shown; `isPassing` takes the line away in the end.
+   * `countdown` is {attempt, until}, until a `performance.now()` time; `action` adds a button; `after` waits some
+   * ms, so that what is over soon is never shown; `isPassing` takes the line away in the end.
    */
   say(text, { after = 0, ...options } = {}) {
     this.hush();
@@ -161,57 +181,47 @@ export class Status {
   /** Shows a failure that the session survived; the same one again only counts up. */
   toast({ title, text, reference, detail }) {
     const words = [title, text].filter(Boolean).join(". ");
-    const again = this.#toasts.get(words);
-    const times = (again?.times ?? 0) + 1;
-    again?.node.remove();
-    const remove = () => {
-      node.remove();
-      this.#toasts.delete(words);
-    };
-    const node = element(
-      "div",
-      { class: "ar-toast", role: "alert" },
-      element("p", { text: times > 1 ? `${words} (${times} times)` : words }),
-      referenceLine(reference),
-      element("button", { class: "ar-close", type: "button", "aria-label": "Dismiss", text: "×", on: { click: remove } }),
-    );
-    this.#toasts.delete(words);
+    const times = (this.#toasts.get(words)?.times ?? 0) + 1;
+    this.#dropToast(words);
+    const node = toastNode(times > 1 ? `${words} (${times} times)` : words, {
+      reference,
+      dismiss: () => this.#dropToast(words),
+    });
     this.#toasts.set(words, { node, times });
     this.#stack.prepend(node);
-    const [oldest] = this.#toasts.values();
     if (this.#toasts.size > MAX_TOASTS) {
-      oldest.node.remove();
-      this.#toasts.delete(this.#toasts.keys().next().value);
+      this.#dropToast(this.#toasts.keys().next().value);
     }
-    void Promise.resolve(detail).then((shown) => node.querySelector(".ar-close").before(detailFold(shown) ?? ""));
+    void putDetail(detail, node);
+  }
+
+  #dropToast(words) {
+    this.#toasts.get(words)?.node.remove();
+    this.#toasts.delete(words);
   }
 
   /**
-   * Shows why the session has ended. `actions` (the first is the main one) have a `label` and a `run` or `href`;
-   * `detail` may be a promise. A modal dialog can be put aside, to look at what is left of the app; a line with
-   * the main action stays then.
+   * Shows why the session has ended, and returns the dialog. `actions` (the first is the main one) have a `label`
+   * and a `run` or `href`; `detail` may be a promise. A modal dialog can be put aside, to look at what is left of
+   * the app; a line with the main action stays then.
    */
   end({ title, text, reference, detail, actions, isModal }) {
     this.hush();
-    const [main, ...others] = actions;
-    const dialog = element("dialog", { class: "ar-dialog", "aria-labelledby": "ar-title", "aria-describedby": "ar-text" });
-    const close = isModal ? { label: "Look at the page", run: () => dialog.close() } : null;
-    const foot = element("div", { class: "ar-actions" }, button(main, "main"));
-    foot.append(...[...others, close].filter(Boolean).map((action) => button(action, "quiet")));
-    dialog.append(
-      element("h2", { id: "ar-title", text: title, tabindex: "-1", autofocus: "" }),
-      element("div", { id: "ar-text" }, text ? element("p", { text }) : null, referenceLine(reference)),
-      foot,
-    );
+    const aside = isModal ? [{ label: "Look at the page", run: () => dialog.close() }] : [];
+    const dialog = dialogNode({ title, text, reference, actions: [...actions, ...aside] });
     dialog.addEventListener("close", () => {
       dialog.remove();
-      if (this.#host.dataset.sessionState === "ended") {
-        this.say(`${title}.`, { action: main, tone: "bad" });
+      if (this.state === "ended") {
+        this.say(`${title}.`, { action: actions[0], tone: "bad" });
       }
     });
-    this.#stack.parentNode.append(dialog);
-    isModal ? dialog.showModal() : dialog.show();
-    void Promise.resolve(detail).then((shown) => foot.before(detailFold(shown) ?? ""));
+    this.#stack.after(dialog);
+    if (isModal) {
+      dialog.showModal();
+    } else {
+      dialog.show();
+    }
+    void putDetail(detail, dialog.querySelector(".ar-words"));
     return dialog;
   }
 }

@@ -1,0 +1,144 @@
+"""What all tests share: servers, a browser, and a watch over what a test leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import shutil
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import pytest_asyncio
+
+from apps_registry.live.importing import PREFIX
+from apps_registry.testing import RunningServer
+
+from .serving import APPS, DOOR_APPS, Site
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+#: Without a sandbox, which root may not have, and without the small /dev/shm of containers.
+CHROMIUM_FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--force-color-profile=srgb"]
+#: Bytes of a message, seconds of a start: less than the defaults, so that tests reach them soon.
+MAX_MESSAGE_SIZE = 1_000_000
+START_TIMEOUT = 5.0
+#: Seconds that a thread or process may take to end once nobody needs it.
+GRACE = 5.0
+
+
+# What a test leaves behind
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """Fail a test that leaves a thread, a child process, or a module of an app."""
+    threads, children, modules = set(threading.enumerate()), _children(), _app_modules()
+    yield
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(GRACE)
+    left = [f"thread {thread.name}" for thread in set(threading.enumerate()) - threads]
+    _, alive = psutil.wait_procs(_children() - children, GRACE)
+    left += [f"process {process.pid}" for process in alive]
+    left += [f"module {name}" for name in _app_modules() - modules]
+    assert not left, f"The test left behind: {', '.join(left)}"
+
+
+@pytest.fixture(autouse=True)
+def no_task_left_behind(nothing_left_behind: None, request: pytest.FixtureRequest) -> None:
+    """Fail an async test that leaves a task on its loop."""
+    if inspect.iscoroutinefunction(request.function):
+        request.getfixturevalue("watched_tasks")
+
+
+@pytest_asyncio.fixture
+async def watched_tasks() -> AsyncIterator[None]:
+    before = asyncio.all_tasks()
+    yield
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    assert not left, f"The test left behind: {left}"
+
+
+def _children() -> set[psutil.Process]:
+    return set(psutil.Process().children())
+
+
+def _app_modules() -> set[str]:
+    return {name for name in sys.modules if name.startswith(PREFIX)}
+
+
+# Servers
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """Data for servers: a database with people in it, and a journal."""
+    site = Site(tmp_path_factory.mktemp("site"))
+    site.make()
+    return site
+
+
+@pytest.fixture(scope="session")
+def apps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the apps of the tests, in which links lead astray."""
+    folder = tmp_path_factory.mktemp("apps")
+    shutil.copytree(DOOR_APPS, folder, dirs_exist_ok=True)
+    secret = tmp_path_factory.mktemp("outside") / "secret.txt"
+    secret.write_text("not for the web")
+    static = folder / "templated" / "static"
+    (static / "link_out.txt").symlink_to(secret)
+    (static / "folder_out").symlink_to(secret.parent)
+    (static / "link_in.css").symlink_to(static / "css" / "page.css")
+    for name in ("broken", "exits", "never_ends", "raises_in_callback"):
+        shutil.copytree(APPS / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session", params=["uvicorn", "daphne"])
+def asgi_server(request: pytest.FixtureRequest) -> str:
+    """Both servers, one after the other."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def server(site: Site, apps: Path, asgi_server: str) -> Iterator[RunningServer]:
+    """A server whose apps are open to everybody, without DEBUG."""
+    settings = {"START_TIMEOUT": START_TIMEOUT, "STOP_TIMEOUT": 1, "LOGOUT_URL": "/accounts/logout/"}
+    size = ["--websocket-max-message-size", str(MAX_MESSAGE_SIZE)]
+    with site.serve("--server", asgi_server, *size, *sorted(apps.iterdir()), **settings) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def private_server(site: Site, apps: Path, asgi_server: str) -> Iterator[RunningServer]:
+    """A server whose apps are for those who are logged in, without DEBUG."""
+    paths = {name: str(apps / name) for name in ("witness", "templated", "broken", "broken_template")}
+    with site.serve("--server", asgi_server, APPS=paths, ACCESS="login") as server:
+        yield server
+
+
+@pytest.fixture
+def tag(request: pytest.FixtureRequest) -> str:
+    """A word for ``?tag=``, by which a test finds its own sessions in the journal."""
+    return "".join(letter if letter.isalnum() else "_" for letter in request.node.name)
+
+
+# A browser
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Any]:
+    """Chromium, for tests marked ``browser``, which run on the loop of the session."""
+    from playwright.async_api import async_playwright
+
+    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if path is None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("There is no Chromium here.")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        yield browser
+        await browser.close()
