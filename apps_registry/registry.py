@@ -7,6 +7,8 @@ import threading
 import time
 from pathlib import Path
 
+from django.conf import settings as site
+
 from .conf import settings
 from .exceptions import AppNotFound
 from .live import blank
@@ -58,7 +60,7 @@ class Registry:
                 self._apps.pop(name).close()
             for name, path in paths.items():
                 if name not in self._apps or self._apps[name].path != path:
-                    self._apps[name] = App(name, path)
+                    self._apps[name] = App(name, path, validate=site.DEBUG)
 
     def _paths(self) -> dict[str, Path]:
         paths: dict[str, Path] = {}

@@ -26,7 +26,7 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--force-color-profile=srgb"]
 #: Bytes of a message, seconds of a start: less than the defaults, so that tests reach them soon.
 MAX_MESSAGE_SIZE = 1_000_000
-START_TIMEOUT = 5.0
+START_TIMEOUT = 3.0
 #: Seconds that a thread or process may take to end once nobody needs it.
 GRACE = 5.0
 

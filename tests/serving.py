@@ -89,6 +89,12 @@ class Site:
         return [what for what, noted in lines if noted == tag]
 
 
+def fetch(server: RunningServer, path: str, method: str = "GET", **headers: str) -> httpx.Response:
+    """The answer to a visitor without cookies."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.request(method, server.url + path, headers=named, timeout=30)
+
+
 def visit(server: RunningServer, **options: Any) -> httpx.Client:
     """An HTTP client of one visitor, to be closed."""
     return httpx.Client(base_url=server.url, timeout=30, **options)

@@ -1,8 +1,7 @@
 """From the files of an app to its documents.
 
 An ``App`` watches the files and holds their newest ``Code``. A ``Code`` is one state of the files, compiled
-once, and run once per session in a module of its own. No lock is held while documents are built, and none
-but the app's own while its hooks file is loaded.
+once, and run once per session in a module of its own. No lock is held while documents are built.
 """
 
 from __future__ import annotations
@@ -267,9 +266,9 @@ class Code:
             self._close()
 
     def _close(self) -> None:
-        names = [name for name in list(sys.modules) if self._import.owns(name)]
         self._import.close()
-        for name in names:
+        known = {cls.__module__ for cls in Model.model_class_reverse_map.values()}
+        for name in filter(self._import.owns, known):
             adapter.forget_models(name)
 
 

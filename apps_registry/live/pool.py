@@ -6,7 +6,6 @@ import asyncio
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +44,9 @@ class _Live:
     session: Session
     code: Code
 
+
+#: How long the end of one session may hold up the end of the next.
+_END_SECONDS = 2.0
 
 type _Key = tuple[str, str]
 
@@ -154,11 +156,17 @@ class Pool:
                 self._owners.pop(key, None)
             await self._release(live)
 
-    def end_soon(self, session: Session, reason: VizserverError | None = None) -> None:
+    def end_soon(self, session: Session, reason: VizserverError | None = None) -> asyncio.Task[None]:
         """``end`` as a task of its own."""
         task = asyncio.create_task(self.end(session, reason))
         self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._ending.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("A session could not be ended in good order.", exc_info=error)
 
     async def close(self, grace: float = 10.0) -> None:
         """End all sessions, and take no new ones; what does not come to its end in time is left."""
@@ -259,12 +267,14 @@ class Pool:
             self._collector.session_ended()
 
     async def _sweep(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self._limits().check)
-            oldest = loop.time() - self._limits().unattended
-            for session in self.sessions():
-                if session.connections or session.is_busy or session.unattended_since > oldest:
-                    continue
-                with suppress(Exception):
-                    await self.end(session)
+            await self._end_unattended()
+
+    async def _end_unattended(self) -> None:
+        oldest = asyncio.get_running_loop().time() - self._limits().unattended
+        for session in self.sessions():
+            if session.connections or session.is_busy or session.unattended_since > oldest:
+                continue
+            # One after the other, so that those who stay are served in between; but none holds up the rest
+            await asyncio.wait({self.end_soon(session)}, timeout=_END_SECONDS)

@@ -91,6 +91,7 @@ class Session:
 
     def start(self) -> None:
         """The document is built: from here on its changes go to the connections."""
+        self.unattended_since = self._loop.time()
         self.document.on_change(self._on_change)
         for callback in self.document.session_callbacks:
             self._schedule.add(callback)

@@ -43,8 +43,10 @@ class Turn:
 
     def call(self) -> None:
         """The part that runs at once; app code that is ``async def`` is left for ``finish``."""
+        # Taken out, since what a message does refers to its turn: a circle, for each message
+        fn, self.fn = self.fn, _done
         try:
-            self.result = self.fn()
+            self.result = fn()
         except BaseException as error:  # sys.exit() in a callback ends the callback, not the server
             self.error = error
             return
@@ -91,6 +93,10 @@ class Turn:
         if self._for_all is None:
             self._for_all = _patch(self._texts, self._buffers)
         return self._for_all
+
+
+def _done() -> None:
+    """The work of a turn that has begun."""
 
 
 def _patch(texts: list[bytes], buffers: wire.Buffers) -> list[wire.Frame]:

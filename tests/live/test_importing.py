@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import importlib
+import inspect
 import os
 import pickle
 import sys
@@ -150,7 +151,8 @@ def test_a_directory_without_init_gives_way_to_an_installed_module(write_app, bu
     build(app.load())
 
 
-def test_the_import_system_stays_as_it_was(write_app, build):
+def test_the_import_system_stays_as_it_was(write_app, build, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     before = (
         list(sys.path),
         list(sys.argv),
@@ -165,6 +167,17 @@ def test_the_import_system_stays_as_it_was(write_app, build):
     assert after == before
     assert os.getcwd() == working_directory  # noqa: PTH109
     assert not list(app.path.rglob("__pycache__"))
+
+
+def test_siblings_say_where_they_are_but_not_to_servers_that_restart_on_edits(write_app, build):
+    app = write_app({"main.py": "import helpers", "helpers.py": "def value():\n    return 42\n"})
+    code = app.load()
+    build(code)
+    helpers = sys.modules[f"{code.package}.helpers"]
+    assert helpers.__file__ == str(app.path / "helpers.py")
+    assert inspect.getsource(helpers.value) == "def value():\n    return 42\n"
+    # What Django's runserver goes by
+    assert not helpers.__spec__.has_location
 
 
 def test_app_code_has_the_rest_of_importlib(write_app, build):
@@ -182,11 +195,16 @@ def test_app_code_has_the_rest_of_importlib(write_app, build):
 
 def test_a_name_put_among_the_builtins_is_seen(write_app, build, monkeypatch):
     app = write_app(
-        {"main.py": "import helpers\nassert helpers.text == 'so'", "helpers.py": "text = tr('so')"}
+        {
+            "main.py": "import builtins\nif hasattr(builtins, 'tr'): import helpers",
+            "helpers.py": "assert tr('so') == 'so'",
+        }
     )
     code = app.load()
+    build(code)
     monkeypatch.setattr(builtins, "tr", lambda text: text, raising=False)
     build(code)
+    assert f"{code.package}.helpers" in sys.modules
 
 
 def test_classes_of_siblings_can_be_pickled(sample_app, build):

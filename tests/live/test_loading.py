@@ -25,6 +25,7 @@ from bokeh.model import Model
 from apps_registry.exceptions import AppError, AppLoadError
 from apps_registry.live import adapter, extensions, loading
 from apps_registry.live.extensions import page_scripts
+from apps_registry.live.failures import describe
 from apps_registry.live.loading import discover
 
 from .conftest import SAMPLES, app_modules, write
@@ -149,6 +150,16 @@ def test_an_error_in_a_sibling_shows_both_files(write_app, build):
     assert "helpers.py" in caught.value.detail
     assert "importing.py" not in caught.value.detail
     assert "importlib" not in caught.value.detail
+
+
+def test_an_error_in_a_callback_is_told_from_where_it_enters_the_app(sample_app, build, press):
+    document = build(sample_app("raises_in_callback").load())
+    with pytest.raises(ZeroDivisionError) as caught:
+        press(document, "bad")
+    first, where, *_, last = describe(caught.value).splitlines()
+    assert first == "Traceback (most recent call last):"
+    assert where.startswith(f'  File "{SAMPLES / "raises_in_callback" / "main.py"}", line ')
+    assert last == "ZeroDivisionError: the secret is 42"
 
 
 def test_an_app_that_never_ends_holds_up_no_other(sample_app, build):
@@ -372,7 +383,8 @@ EDITS = {
 }
 
 
-def test_an_edit_serves_the_next_session(write_app, build):
+def test_an_edit_serves_the_next_session(write_app, build, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     app = write_app(EDITS)
     assert build(app.current()).title == "1a"
     write(app.path / "helpers.py", "VALUE = 'b'")
@@ -592,6 +604,7 @@ def test_a_released_session_leaves_nothing(write_app, monkeypatch):
         del module
         code.release(document)
         code.release(document)
+        assert references[-2]() is None, "kept until the next garbage collection"
         del document
     assert (app_modules(), set(Model.model_class_reverse_map)) == before
     gc.collect()
@@ -724,7 +737,11 @@ def compile_only(code):
     return bundle_models
 
 
-def test_an_app_of_plain_models_needs_no_scripts(sample_app, build):
+def test_an_app_of_plain_models_needs_no_scripts_whatever_others_need(
+    write_app, sample_app, build, monkeypatch
+):
+    build(write_app({"main.py": CUSTOM_MODEL, "good.ts": TYPESCRIPT}).load())
+    monkeypatch.setattr(extensions, "bundle_models", None)
     code = sample_app("helpers_one").load()
     assert page_scripts(code, build(code)) == extensions.PageScripts()
 

@@ -79,11 +79,13 @@ def test_endless_buffers_are_not_held():
     header = orjson.dumps({"msgid": "1", "msgtype": "A", "num_buffers": 5000}).decode()
     _feed([header, "{}", "{}"], assembler)
     held = 0
-    with pytest.raises(ProtocolError):
-        for number in range(5000):
+    for number in range(5000):
+        try:
             _feed([f'{{"id":"{number}"}}', b"x" * 100], assembler)
-            held += 100
-    assert held < LIMIT
+        except ProtocolError:
+            break
+        held += 100
+    assert 0 < held < LIMIT
 
 
 def test_noise_is_refused_or_harmless():

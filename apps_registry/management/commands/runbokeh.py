@@ -15,6 +15,7 @@ from typing import Any
 from channels.routing import get_default_application
 from django.conf import settings as site
 from django.core.management.base import BaseCommand, CommandError
+from django.templatetags.static import static
 from django.urls import reverse
 
 from ...conf import override, settings
@@ -50,6 +51,7 @@ class Command(BaseCommand):
         """Read the options, then serve until told to stop."""
         self._log(options)
         _check_addresses(options)
+        _check_static_files()
         _set_settings(options)
         sys.argv[1:] = options["app_args"] or []
         listen = Options(
@@ -98,6 +100,15 @@ def _check_addresses(options: dict[str, Any]) -> None:
         raise CommandError(
             "--session-ids unsigned is for a loopback address only: anybody could open any session."
         )
+
+
+def _check_static_files() -> None:
+    try:
+        static("apps_registry/page.js")
+    except ValueError:
+        raise CommandError(
+            "The static files have not been collected: run `manage.py collectstatic` first, or set DEBUG=1."
+        ) from None
 
 
 def _is_loopback(options: dict[str, Any]) -> bool:

@@ -8,7 +8,7 @@ POINTS = 20_000
 PERIOD = 20
 
 source = ColumnDataSource({"x": np.empty(0), "y": np.empty(0)}, name="source")
-plot = figure(height=200, output_backend="webgl")
+plot = figure(height=200)
 plot.line("x", "y", source=source)
 start = 0
 

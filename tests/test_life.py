@@ -1,0 +1,66 @@
+"""A session's life leaks nothing: many are opened and closed against a real server."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from apps_registry.testing import RunningServer, connect, run_server
+from apps_registry.testing.socket import token_of
+
+APP = Path(__file__).parent / "apps" / "counts"
+
+
+class Counts:
+    """What an app says of the process that it runs in."""
+
+    def __init__(self, server: RunningServer) -> None:
+        self.server = server
+        self.process = psutil.Process(server.process.pid)
+
+    async def page(self) -> str:
+        async with httpx.AsyncClient() as client:
+            return token_of((await client.get(f"{self.server.url}/apps/counts")).text)
+
+    async def visit(self) -> dict[str, int]:
+        async with connect(f"{self.server.ws_url}/apps/counts/ws", await self.page()) as tab:
+            reply = await tab.press("count")
+            assert reply.type == "OK"
+            return tab.find("counts").data  # type: ignore[no-any-return]
+
+    async def alone(self) -> dict[str, int]:
+        """The counts when no session but the asking one is left."""
+        async with asyncio.timeout(30):
+            while True:
+                counts = {name: values[0] for name, values in (await self.visit()).items()}
+                if counts["sessions"] == 1:
+                    return counts
+                await asyncio.sleep(0.1)
+
+    def megabytes(self) -> float:
+        return self.process.memory_info().rss / 1e6
+
+
+@pytest.mark.slow
+async def test_five_hundred_sessions_leave_nothing_behind():
+    options = ["--unused-session-lifetime", "100", "--check-unused-sessions", "50"]
+    with run_server(APP, *options, env={"DEBUG": "1"}) as server:
+        counts = Counts(server)
+
+        async def many(number: int) -> None:
+            for _ in range(number // 5):
+                await asyncio.gather(*(counts.visit() for _ in range(5)))
+
+        await many(100)
+        before, megabytes = await counts.alone(), counts.megabytes()
+        await many(400)
+        after = await counts.alone()
+        assert after["modules"] == before["modules"]
+        assert after["models"] == before["models"]
+        assert after["tasks"] <= before["tasks"]
+        assert after["threads"] <= before["threads"] + 1
+        assert counts.megabytes() - megabytes < 5
