@@ -21,6 +21,7 @@ from . import permissions, requests, tokens
 from .conf import settings
 from .exceptions import AppError
 from .live.extensions import page_scripts
+from .live.failures import again
 from .live.loading import App, Code
 from .live.session import Session
 from .runtime import Runtime
@@ -38,6 +39,7 @@ class Page:
     code: Code
     session: Session | None
     element: str
+    sees_tracebacks: bool = False
     script_urls: list[str] = field(default_factory=list)
     style_urls: list[str] = field(default_factory=list)
     raw_scripts: list[str] = field(default_factory=list)
@@ -57,7 +59,7 @@ class Page:
 
     def config(self, *, use_for_title: bool = True) -> dict[str, Any]:
         """What ``page.js`` has to know."""
-        return {
+        config = {
             "token": self.token,
             "name": self.app.name,
             "ws_path": reverse("apps_registry:ws", args=[self.app.name]),
@@ -67,6 +69,11 @@ class Page:
             "page_url": reverse("apps_registry:app", args=[self.app.name]),
             "catalogue_url": reverse("apps_registry:catalogue"),
         }
+        if self.sees_tracebacks:
+            config["errors_url"] = reverse("apps_registry:failure", args=[self.app.name, "-"]).removesuffix(
+                "-"
+            )
+        return config
 
 
 async def prepare(
@@ -79,7 +86,7 @@ async def prepare(
     code = await host.code(app)
     if settings.WATCH is not None and app.error is not None:
         # Who edits the app wants to see the error, and not the code from before
-        raise app.error
+        raise again(app.error)
     arguments = requests.arguments(request.META.get("QUERY_STRING", ""))
     app_request = requests.app_request(_scope(request), user, arguments, request.path)
     extra = await _extra(host, code, app_request)
@@ -92,6 +99,7 @@ async def prepare(
             app, claims.session_id, owner=claims.owner, request=app_request, token_payload=claims.payload
         )
     page = Page(app, token, code, session, make_globally_unique_css_safe_id())
+    page.sees_tracebacks = permissions.sees_tracebacks(user)
     page.script_urls = bokeh_urls()
     if session is not None:
         document = session.document
@@ -101,7 +109,8 @@ async def prepare(
         ]
         page.script_urls += scripts.script_urls
         page.style_urls += scripts.style_urls
-        page.raw_scripts += [scripts.compiled] if scripts.compiled else []
+        if scripts.compiled:
+            page.raw_scripts.append(scripts.compiled.replace("</script", r"<\/script"))
         page.roots = {str(root.id): make_globally_unique_css_safe_id() for root in session.document.roots}
     return page
 

@@ -55,12 +55,11 @@ class Registry:
             if self._looked is not None and now - self._looked < LOOK_EVERY:
                 return
             self._looked = now
-            paths = self._paths()
-            for name in self._apps.keys() - paths.keys():
+            paths = {name: path.absolute() for name, path in self._paths().items()}
+            for name in [name for name, app in self._apps.items() if paths.get(name) != app.path]:
                 self._apps.pop(name).close()
-            for name, path in paths.items():
-                if name not in self._apps or self._apps[name].path != path:
-                    self._apps[name] = App(name, path, validate=site.DEBUG)
+            for name in paths.keys() - self._apps.keys():
+                self._apps[name] = App(name, paths[name], validate=site.DEBUG)
 
     def _paths(self) -> dict[str, Path]:
         paths: dict[str, Path] = {}

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,17 @@ from django.db import close_old_connections, connections
 
 from . import logs
 from .conf import settings
-from .exceptions import AppError, ServerStopping
+from .exceptions import AppError, ServerStopping, VizserverError
 from .live import adapter
 from .live.context import Request
+from .live.failures import describe
 from .live.loading import App, Code
 from .live.memory import Collector
 from .live.pool import Limits, Pool
 from .live.session import Session
 from .live.workers import Workers
 from .registry import Registry
+from .shutdown import call_at_end
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,18 @@ def _limits() -> Limits:
     )
 
 
+#: So many failures are remembered, for staff to look at.
+MAX_FAILURES = 200
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What app code did wrong; ``detail`` is for staff."""
+
+    app_name: str
+    detail: str
+
+
 class Runtime:
     """What serves apps in one process, on one event loop."""
 
@@ -46,7 +61,8 @@ class Runtime:
             on_thread_end=connections.close_all,
         )
         self._collector = Collector(lambda: self.workers.outstanding == 0)
-        self.pool = Pool(self.workers, _limits, collector=self._collector)
+        self.pool = Pool(self.workers, _limits, collector=self._collector, on_error=self._remember)
+        self._failures: dict[str, Failure] = {}
         self._loaded: dict[str, Code] = {}
         self._loading = asyncio.Lock()
         self._watcher: asyncio.Task[None] | None = None
@@ -128,6 +144,17 @@ class Runtime:
         result = await self.workers.run(lambda: fn(*args))
         return await result if inspect.isawaitable(result) else result
 
+    def failure(self, app_name: str, reference: str) -> Failure | None:
+        """What a viewer of ``app_name`` was told by ``reference``, if it is still remembered."""
+        failure = self._failures.get(reference)
+        return failure if failure is not None and failure.app_name == app_name else None
+
+    def _remember(self, app_name: str, reference: str, error: BaseException) -> None:
+        detail = error.detail if isinstance(error, VizserverError) else describe(error)
+        self._failures[reference] = Failure(app_name, detail)
+        while len(self._failures) > MAX_FAILURES:
+            del self._failures[next(iter(self._failures))]
+
     async def _hook(self, app_name: str, hook: str, code: Code) -> None:
         fn = getattr(code.hooks, hook)
         if fn is None:
@@ -158,6 +185,7 @@ async def _start() -> Runtime:
         runtime = Runtime()
         await runtime.start()
         _runtime = runtime
+        call_at_end(stop, within=2 * settings.STOP_TIMEOUT)
         return runtime
     finally:
         _starting = None
@@ -167,6 +195,5 @@ async def stop() -> None:
     """Stop the runtime of this process, if it runs."""
     global _runtime
     if _runtime is not None:
-        runtime = _runtime
+        runtime, _runtime = _runtime, None
         await runtime.stop()
-        _runtime = None

@@ -15,6 +15,7 @@ urlpatterns = [
     path("apps/<str:name>", views.app_page, name="app"),
     path("apps/<str:name>/ws", views.websocket_only, name="ws"),
     path("apps/<str:name>/metadata", views.metadata, name="metadata"),
+    path("apps/<str:name>/errors/<str:reference>", views.failure, name="failure"),
     path("apps/<str:name>/autoload.js", views.autoload, name="autoload"),
     path("apps/<str:name>/static/<path:path>", views.app_static, name="static"),
 ]

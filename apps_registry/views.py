@@ -112,7 +112,7 @@ async def _page(request: HttpRequest, name: str) -> HttpResponse:
         "style_urls": page.style_urls,
         "raw_scripts": page.raw_scripts,
         "bare": "bare" in request.GET,
-        "base_template": settings.BASE_TEMPLATE,
+        "base_template": "" if "bare" in request.GET else settings.BASE_TEMPLATE,
     }
     return _private(await render_page(request, "apps_registry/app.html", context))
 
@@ -173,6 +173,17 @@ async def metadata(request: HttpRequest, name: str) -> HttpResponse:
     """What an app says of itself, as ``bokeh serve`` gives it."""
     await _open(request, name)
     return JsonResponse({"url": reverse("apps_registry:app", args=[name]), "data": {}})
+
+
+@require_safe
+@answers_errors
+async def failure(request: HttpRequest, name: str, reference: str) -> HttpResponse:
+    """The traceback behind a reference, for staff and under ``DEBUG``; nobody else learns that there is one."""
+    host, _ = await _open(request, name)
+    found = host.failure(name, reference)
+    if found is None or not permissions.sees_tracebacks(await request.auser()):
+        raise AppNotFound("There is no such page.")
+    return _private(HttpResponse(found.detail, content_type="text/plain; charset=utf-8"))
 
 
 @require_safe

@@ -12,12 +12,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.measures import FULL, MEASURES, QUICK, Sample, measure
+from bench.measures import FULL, MEASURES, QUICK, Plan, Sample, measure
 from bench.processes import SERVERS, BenchError, missing
-from bench.report import as_json, table
+from bench.report import as_json, notes, table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     samples: list[Sample] = []
     try:
-        samples = asyncio.run(_interruptible(names, options.only, options.quick, folder))
+        samples = asyncio.run(_interruptible(names, options.only, _plan(options), folder))
     except* (BenchError, TimeoutError) as errors:
         for error in errors.exceptions:
             print(f"{error or 'A process did not answer in time.'}\nLogs are in {folder}", file=sys.stderr)
@@ -41,20 +42,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not samples:
         return 1
     shutil.rmtree(folder)
-    print(f"{_machine()}\n\n{table(samples)}\n\nTook {time.monotonic() - started:.0f} s.")
+    print("\n\n".join([_machine(), table(samples), *notes(samples)]))
+    print(f"\nTook {time.monotonic() - started:.0f} s.")
     if options.json:
         options.json.write_bytes(as_json(samples))
     return 0
 
 
 async def _interruptible(
-    names: Sequence[str], wanted: Sequence[str], quick: bool, folder: Path
+    names: Sequence[str], wanted: Sequence[str], plan: Plan, folder: Path
 ) -> list[Sample]:
     task = asyncio.current_task()
     assert task is not None
     # Ended by a signal, it must not leave servers behind.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await measure(names, wanted, QUICK if quick else FULL, folder)
+    return await measure(names, wanted, plan, folder)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--servers", type=_choices(SERVERS), default=SERVERS, metavar="SERVER,...", help=", ".join(SERVERS)
+    )
+    parser.add_argument(
+        "--stall-limit", type=float, metavar="SECONDS", help="wait so long for the sessions that end"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample to FILE")
     return parser
@@ -82,6 +87,11 @@ def _choices(allowed: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
         return chosen
 
     return names
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    plan = QUICK if options.quick else FULL
+    return plan if options.stall_limit is None else replace(plan, stall_limit=options.stall_limit)
 
 
 def _measurable(names: Sequence[str]) -> list[str]:

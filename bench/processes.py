@@ -20,7 +20,7 @@ SERVERS = ("ours", "bokeh", "asgi")
 
 _START_LIMIT = 60.0
 _STOP_LIMIT = 10.0
-_ANSWER_LIMIT = 180.0
+_ANSWER_LIMIT = 600.0
 _ADDRESS = "127.0.0.1"
 
 

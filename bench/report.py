@@ -43,8 +43,8 @@ _FIGURES = (
     _Figure("memory", "kib", "memory per idle session, KiB", 0),
     _Figure("stall", "before_ms", "longest wait of one who stays, before, ms", 0),
     _Figure("stall", "longest_ms", "longest wait of one who stays, while the others end, ms", 0),
-    _Figure("stall", "freed", "documents freed", 0),
-    _Figure("stall", "gone_after_s", "all of them freed after, s", 1),
+    _Figure("stall", "freed", "documents freed while measured", 0),
+    _Figure("stall", "gone_after_s", "last of these freed after, s", 1),
 )
 
 
@@ -62,6 +62,16 @@ def table(samples: Sequence[Sample]) -> str:
             shares = [_number(_ratio(values[over], values[under]), 2) for over, under in ratios]
             lines.append(_line([f"{figure.label} ({_about(case)})", *cells, *shares]))
     return "\n".join(lines)
+
+
+def notes(samples: Sequence[Sample]) -> list[str]:
+    """What a reader must know to read the table rightly."""
+    cut = [s for s in samples if s.measure == "stall" and s.figures["freed"] < s.sessions]
+    return [
+        f"{TITLES[s.server]} had freed {s.figures['freed']:.0f} of {s.sessions} documents when the measure was "
+        "cut off: its longest wait is a lower bound (--stall-limit waits longer)."
+        for s in cut
+    ]
 
 
 def as_json(samples: Sequence[Sample]) -> bytes:

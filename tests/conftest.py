@@ -77,7 +77,8 @@ def _app_modules() -> set[str]:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """Data for servers: a database with people in it, and a journal."""
-    site = Site(tmp_path_factory.mktemp("site"))
+    folder = tmp_path_factory.mktemp("site")
+    site = Site(folder, folder / "journal.txt")
     site.make()
     return site
 

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +44,18 @@ class Site:
     """The site's data, and the journal that apps of the tests write."""
 
     folder: Path
-
-    @property
-    def journal(self) -> Path:
-        return self.folder / "journal.txt"
+    journal: Path
 
     @property
     def mood(self) -> Path:
         """While this file is there, the app ``moody`` does not start."""
         return self.folder / "mood"
+
+    def with_journal(self, name: str) -> Site:
+        """The same site, with an empty journal of this name."""
+        journal = self.folder / name
+        journal.write_text("")
+        return replace(self, journal=journal)
 
     def make(self) -> None:
         """Make the database and the people."""

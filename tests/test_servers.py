@@ -27,7 +27,20 @@ from websockets import ConnectionClosed, connect as connect_websocket, unix_conn
 from apps_registry.testing import RunningServer, connect
 from apps_registry.testing.socket import token_of
 
-from .serving import APPS, DOOR_APPS, MANAGE, Site, fetch, open_tab, page_token, wait_until, ws_url
+from .serving import (
+    APPS,
+    DOOR_APPS,
+    MANAGE,
+    Site,
+    cookie_header,
+    fetch,
+    log_in,
+    open_tab,
+    page_token,
+    visit,
+    wait_until,
+    ws_url,
+)
 
 WITNESS = DOOR_APPS / "witness"
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
@@ -76,9 +89,8 @@ async def until_version(server: RunningServer, name: str, version: int) -> None:
 
 @pytest.fixture
 def journaled(site: Site) -> Site:
-    """The site with an empty journal."""
-    site.journal.write_text("")
-    return site
+    """The site with a journal of its own."""
+    return site.with_journal("own-journal.txt")
 
 
 def assert_clean(output: str) -> None:
@@ -196,8 +208,8 @@ def test_a_port_that_is_taken_is_told(site: Site, asgi_server: str):
     assert "address already in use" in done.stderr.lower()
 
 
-def test_one_app_that_does_not_load_keeps_no_other_from_serving(site: Site, asgi_server: str):
-    with site.serve("--server", asgi_server, APPS / "both_hooks", WITNESS) as server:
+def test_one_app_that_does_not_load_keeps_no_other_from_serving(site: Site):
+    with site.serve(APPS / "both_hooks", WITNESS) as server:
         assert fetch(server, "/apps/witness").status_code == 200
         broken = fetch(server, "/apps/both_hooks", Accept="text/html")
     assert broken.status_code == 500
@@ -236,24 +248,30 @@ def find_addresses(page: str) -> Iterator[str]:
                 yield address
 
 
-async def test_a_unix_socket_serves_the_same(site: Site, asgi_server: str, tmp_path: Path):
-    path = tmp_path / "s"
-    command = [sys.executable, "-u", str(MANAGE), "runbokeh", "--server", asgi_server]
-    command += ["--unix-socket", str(path), str(WITNESS)]
-    process = subprocess.Popen(command, env=site.env(), stdout=subprocess.PIPE, text=True)
+@contextmanager
+def run_on_socket(site: Site, path: Path, *args: str) -> Iterator[None]:
+    """``manage.py runbokeh --unix-socket``, until the end of the block."""
+    command = [sys.executable, "-u", str(MANAGE), "runbokeh", "--unix-socket", str(path), *args]
+    env = site.env(APPS={"witness": str(WITNESS)}, ACCESS="public")
+    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
     try:
-        assert str(path) in process.stdout.readline()
-        transport = httpx.AsyncHTTPTransport(uds=str(path))
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            token = token_of((await client.get("/apps/witness")).text)
-        async with unix_connect(
-            str(path), "ws://localhost/apps/witness/ws", subprotocols=["bokeh", token]
-        ) as tab:
-            assert '"ACK"' in await tab.recv()
+        assert process.stdout.readline().strip() == f"Vizserver is running at unix:{path}/"
+        yield
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(30)
         process.stdout.close()
+
+
+async def test_a_unix_socket_serves_the_same(site: Site, asgi_server: str, tmp_path: Path):
+    path = tmp_path / "s"
+    with run_on_socket(site, path, "--server", asgi_server):
+        transport = httpx.AsyncHTTPTransport(uds=str(path))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            page = await client.get("/apps/witness")
+        address, protocols = "ws://localhost/apps/witness/ws", ["bokeh", token_of(page.text)]
+        async with unix_connect(str(path), address, subprotocols=protocols) as tab:
+            assert '"ACK"' in await tab.recv()
 
 
 async def test_several_options_in_one_go(site: Site, tmp_path: Path):
@@ -301,9 +319,8 @@ def test_paths_are_public_on_a_loopback_address_only(site: Site):
         assert "/accounts/login/" in local.headers["Location"]
 
 
-async def test_unsigned_sessions_are_open_to_whoever_names_them(site: Site, asgi_server: str):
-    options = ["--server", asgi_server, "--session-ids", "unsigned", "--blank"]
-    with site.serve(*options, WITNESS) as server:
+async def test_unsigned_sessions_are_open_to_whoever_names_them(site: Site):
+    with site.serve("--session-ids", "unsigned", "--blank", WITNESS) as server:
         token = bokeh_token.generate_jwt_token("mine", signed=False)
         async with (
             connect(ws_url(server, "witness"), token) as client,
@@ -400,10 +417,10 @@ async def test_pages_and_sockets_over_tls(site: Site, asgi_server: str, certific
 # Edits
 
 
-async def test_an_edit_serves_the_next_session(site: Site, asgi_server: str, tmp_path: Path):
+async def test_an_edit_serves_the_next_session(site: Site, tmp_path: Path):
     main = tmp_path / "main.py"
     write_app(main, 1)
-    with site.serve("--server", asgi_server, tmp_path) as server:
+    with site.serve(tmp_path) as server:
         name = tmp_path.name
         async with open_tab(server, name) as old:
             write_app(main, 2)
@@ -440,7 +457,7 @@ async def test_dev_reloads_the_tabs_of_an_app_that_changes(site: Site, asgi_serv
 
             paths[0].write_text("def broken(:\n")
             wait_until(lambda: fetch(server, "/apps/edited", Accept="text/html").status_code == 500)
-            assert "SyntaxError" in fetch(server, "/apps/edited", Accept="text/html").text or True
+            wait_until(lambda: "SyntaxError" in server.output)
             write_app(paths[0], 3)
             wait_until(lambda: fetch(server, "/apps/edited", Accept="text/html").status_code == 200)
             await until_version(server, "edited", 3)
@@ -458,8 +475,6 @@ async def test_dev_reloads_the_tabs_of_an_app_that_changes(site: Site, asgi_serv
 async def test_what_an_app_says_goes_to_the_log_with_app_session_and_user(
     private_server: RunningServer,
 ):
-    from .serving import cookie_header, log_in, visit
-
     with visit(private_server) as alice:
         log_in(alice, "alice")
         token = page_token(private_server, "witness", client=alice)

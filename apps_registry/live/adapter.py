@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 from bokeh import __version__ as bokeh_version
-from bokeh.core.has_props import _default_resolver, is_DataModel
+from bokeh.core.has_props import HasProps, _default_resolver, is_DataModel
 from bokeh.core.json_encoder import serialize_json
 from bokeh.core.property.descriptors import PropertyDescriptor
 from bokeh.core.property.wrappers import PropertyValueContainer
@@ -55,6 +55,10 @@ __all__ = [
     "replace_document",
 ]
 
+#: How the names of the modules of apps begin.
+APP_MODULES = "bokeh_app_"
+
+type Models = Mapping[str, type[HasProps]]
 type Collect = Callable[[Awaitable[Any]], None]
 
 
@@ -253,10 +257,21 @@ def encode_event(document: Document, event: DocumentPatchedEvent) -> tuple[bytes
     return text, [(buffer.id, buffer.to_bytes()) for buffer in serializer.buffers]
 
 
-def document_json(document: Document) -> tuple[bytes, list[tuple[str, bytes]]]:
-    """A whole document as JSON text, the same as ``Document.to_json``'s, and its buffers."""
+def _data_models(own: Models) -> list[Any]:
+    """The data models whose definitions a document brings along: those of libraries, and its own app's."""
+    # A copy, as another thread may be at defining a class
+    known = list(cast(Any, _default_resolver)._known_models.values())
+    libraries = [cls for cls in known if is_DataModel(cls) and not cls.__module__.startswith(APP_MODULES)]
+    return libraries + [cls for cls in own.values() if is_DataModel(cls)]
+
+
+def document_json(document: Document, own: Models | None = None) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """A whole document as JSON text, the same as ``Document.to_json``'s, and its buffers.
+
+    ``own`` are the model classes that the document's app defines; those of other apps are not told of.
+    """
     serializer = _SetKeysSerializer()
-    data_models = [cls for cls in cast(Any, _default_resolver)._known_models.values() if is_DataModel(cls)]
+    data_models = _data_models(own or {})
     defs = serializer.encode(data_models)
     rep: dict[str, Any] = {
         "version": bokeh_version,
@@ -272,6 +287,17 @@ def document_json(document: Document) -> tuple[bytes, list[tuple[str, bytes]]]:
     return dumps(rep), [(buffer.id, buffer.to_bytes()) for buffer in serializer.buffers]
 
 
+class _Deserializer(Deserializer):
+    """A deserializer that knows the classes of one session, where Bokeh's table has the newest of a name."""
+
+    def __init__(self, own: Models, setter: Any) -> None:
+        super().__init__(setter=setter)
+        self._own = own
+
+    def _resolve_type(self, type: str) -> Any:
+        return self._own.get(type) or super()._resolve_type(type)
+
+
 class _References(dict[str, Model]):
     """The models that a patch defines, and behind them those of the document."""
 
@@ -284,9 +310,18 @@ class _References(dict[str, Model]):
         return model if model is not None else self._known_models.get_by_id(cast(Any, key))
 
 
-def apply_patch(document: Document, content: Any, buffers: list[tuple[str, bytes]], setter: Any) -> None:
-    """Apply the content of a PATCH-DOC as ``Document.apply_json_patch`` does, at the cost of what it names."""
-    deserializer = Deserializer(setter=setter)
+def apply_patch(
+    document: Document,
+    content: Any,
+    buffers: list[tuple[str, bytes]],
+    setter: Any,
+    own: Models | None = None,
+) -> None:
+    """Apply the content of a PATCH-DOC as ``Document.apply_json_patch`` does, at the cost of what it names.
+
+    ``own`` are the model classes that the document's app defines, by qualified name.
+    """
+    deserializer = _Deserializer(own or {}, setter)
     references = _References(document.models)
     deserializer._references = cast(Any, references)
     rep = Serialized(content, [Buffer(cast(Any, name), payload) for name, payload in buffers])

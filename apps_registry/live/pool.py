@@ -200,6 +200,9 @@ class Pool:
         try:
             await self._run_created(live)
             await session.run(lambda: code.build(session.document))
+            document = session.document
+            if own := code.models(document):
+                session.own_models = lambda: own
             session.start()
         except asyncio.CancelledError:
             # The server stops, and the app's code may still be at work in the document

@@ -76,6 +76,8 @@ class Session:
         )
         self.document._session_context = weakref.ref(self.session_context)
         self.document.callbacks.collect = self._collect  # type: ignore[attr-defined]
+        #: The model classes that the app defines, as this session has them
+        self.own_models: Callable[[], adapter.Models] = dict
         self._workers = workers
         self._on_error = on_error
         self._context = contextvars.Context()
@@ -126,6 +128,7 @@ class Session:
         """Let the document go, on a worker thread. The session has ended, and no turn is left."""
         adapter.release_document(self.document)
         self.document.callbacks.collect = None  # type: ignore[attr-defined]
+        self.own_models = dict
         self._context = contextvars.Context()
         self._schedule = Schedule(self._loop, _refuse)
 
@@ -188,7 +191,7 @@ class Session:
 
     def _pull(self, turn: Turn, message: wire.Message) -> None:
         def pull() -> None:
-            text, buffers = adapter.document_json(self.document)
+            text, buffers = adapter.document_json(self.document, self.own_models())
             content = b'{"doc":' + text + b"}"
             turn.reply = wire.frames("PULL-DOC-REPLY", content, buffers, reply_to=message.id)
             turn.gives_document = True
@@ -210,7 +213,8 @@ class Session:
 
     def _patch(self, turn: Turn, message: wire.Message) -> None:
         def patch() -> None:
-            adapter.apply_patch(self.document, message.content, message.buffers, turn)
+            own = self.own_models()
+            adapter.apply_patch(self.document, message.content, message.buffers, turn, own)
             turn.reply = wire.frames("OK", b"{}", reply_to=message.id)
 
         turn.fn = patch

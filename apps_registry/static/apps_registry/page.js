@@ -9,29 +9,17 @@
 
 import { Closed, bokehLoaded, embedPlainly, openSession, supervisable } from "./bokehjs.js";
 import { WidgetMemory } from "./memory.js";
-import { STEADY_MS, remedy, retryDelay, verdict, wording } from "./policy.js";
+import { hasSkeleton, holdScroll, placesOf, removeSkeleton, returning } from "./place.js";
+import { readConfig, socketUrl, stylesheet } from "./place.js";
+import { STEADY_MS, lossReason, remedy, retryDelay, verdict, wording } from "./policy.js";
 import { Status } from "./status.js";
 
 const BLIP_MS = 600;
 const LEAVING_MS = 3000;
 const LONG_ABSENCE_MS = 20_000;
 const REOPEN_TIMEOUT_MS = 60_000;
+const NO_SCRIPTS = { reason: "The scripts of this app could not be loaded. Please check the network and try again." };
 const NOT_SHOWN = { code: 4500, reason: "This app could not be shown. Please try again." };
-
-function readConfig() {
-  return JSON.parse(document.getElementById("apps-registry-session").textContent);
-}
-
-function stylesheet() {
-  const link = document.querySelector("link[data-apps-registry-style]");
-  return link?.href ?? new URL("page.css", import.meta.url).href;
-}
-
-function socketUrl(path) {
-  const url = new URL(path, window.location.href);
-  url.protocol = url.protocol.replace("http", "ws");
-  return url.href;
-}
 
 function sleep(milliseconds) {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -41,42 +29,9 @@ function spokenLoss(text) {
   return `${text} Trying again.`;
 }
 
-function removeSkeleton() {
-  document.querySelectorAll(".ar-skeleton").forEach((skeleton) => skeleton.remove());
-}
-
-/** Resolves when the network comes back or the viewer looks at the page again. */
-function returning(signal) {
-  const { promise, resolve } = Promise.withResolvers();
-  window.addEventListener("online", resolve, { signal });
-  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && resolve(), { signal });
-  return promise;
-}
-
-/** Keeps the page's height while its content is exchanged, so that the viewer stays where they were. */
-function holdScroll() {
-  const { body } = document;
-  const { scrollX, scrollY } = window;
-  body.style.minHeight = `${body.scrollHeight}px`;
-  return () => {
-    window.scrollTo(scrollX, scrollY);
-    body.style.minHeight = "";
-  };
-}
-
-/** Where BokehJS puts the document: one element for all roots, or one for each. */
-function placesOf({ roots, element, use_for_title: useForTitle }) {
-  return {
-    element: document.getElementById(element) ?? document.body,
-    roots: Object.values(roots ?? {}).map((id) => document.getElementById(id)),
-    useForTitle,
-  };
-}
-
 class Page {
   #config = readConfig();
   #status = new Status(stylesheet());
-  #places = placesOf(this.#config);
   #Bokeh = null;
   #memory = null;
   #session = null;
@@ -85,10 +40,10 @@ class Page {
   #leftAt = -Infinity;
 
   async run() {
-    this.#status.loading({ isVisible: document.querySelector(".ar-skeleton") == null });
+    this.#status.loading({ isVisible: !hasSkeleton() });
     this.#Bokeh = await bokehLoaded();
     if (this.#Bokeh == null) {
-      void this.#stop({ reason: "The scripts of this app could not be loaded. Please check the network and try again." });
+      void this.#stop(NO_SCRIPTS);
     } else if (supervisable(this.#Bokeh)) {
       await this.#supervise();
     } else {
@@ -100,7 +55,7 @@ class Page {
     console.warn(`The page cannot watch over its session with BokehJS ${this.#Bokeh.version}.`);
     try {
       const url = socketUrl(this.#config.ws_path);
-      await embedPlainly(this.#Bokeh, { url, token: this.#config.token, ...this.#places });
+      await embedPlainly(this.#Bokeh, { url, token: this.#config.token, ...placesOf(this.#config) });
       this.#showLive();
     } catch (error) {
       console.error(error);
@@ -154,7 +109,7 @@ class Page {
     const release = holdScroll();
     before?.dispose();
     this.#session = session;
-    await session.render(this.#places);
+    await session.render(placesOf(this.#config));
     this.#memory.follow(session, lost);
     release();
     this.#showLive();
@@ -221,9 +176,9 @@ class Page {
     }
   }
 
-  #lossText({ reason }) {
+  #lossText(close) {
     // Later tries fail without a word; what the server said at first still holds.
-    this.#lossReason ||= reason;
+    this.#lossReason ||= lossReason(close);
     if (!navigator.onLine) {
       return "You are offline.";
     }

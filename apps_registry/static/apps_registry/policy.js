@@ -6,7 +6,8 @@ const TOO_SLOW = 4508;
 const LOGIN_REQUIRED = 4401;
 const NOT_FOUND = 4404;
 const POLICY_VIOLATION = 1008;
-const SERVER_STOPS = [1001, 1012];
+const SERVER_LEAVES = 1001;
+const SERVER_RESTARTS = 1012;
 
 const DELAYS_S = [0, 1, 2, 4, 8, 15, 30];
 const MAX_ATTEMPTS = 24;
@@ -43,13 +44,20 @@ export function retryDelay(attempt, { code }, random = Math.random) {
   }
   const base = 1000 * DELAYS_S[Math.min(attempt, DELAYS_S.length) - 1];
   // All tabs of a server that stops come back at once; they are spread, so that its successor can breathe.
-  const spread = attempt === 1 && SERVER_STOPS.includes(code) ? 500 + 1500 * random() : base * 0.3 * random();
+  const isStop = attempt === 1 && [SERVER_LEAVES, SERVER_RESTARTS].includes(code);
+  const spread = isStop ? 500 + 1500 * random() : base * 0.3 * random();
   return Math.round(base + spread);
+}
+
+/** Why the connection was lost, as far as that is known; else "". */
+export function lossReason({ code, reason }) {
+  return reason || (code === SERVER_RESTARTS ? "The server is restarting." : "");
 }
 
 /** Splits the server's words into a heading, the rest, and the reference of a failure. */
 export function wording({ code, reason }) {
-  const [, text, reference] = /^(.*?)(?:\s*Reference: (\w+)\.?)?$/s.exec(reason || FALLBACK_TEXTS[code] || UNKNOWN_TEXT);
+  const words = reason || FALLBACK_TEXTS[code] || UNKNOWN_TEXT;
+  const [, text, reference] = /^(.*?)(?:\s*Reference: (\w+)\.?)?$/s.exec(words);
   const [, title, rest] = /^(.+?[.!?])(?:\s+(.*))?$/s.exec(text) ?? [null, text, ""];
   return { title: title.replace(/\.$/, ""), text: rest ?? "", reference: reference ?? "" };
 }

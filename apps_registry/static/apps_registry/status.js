@@ -49,11 +49,13 @@ function referenceLine(reference) {
 }
 
 function toastNode(text, { reference, dismiss }) {
+  const close = element("button", { class: "ar-close", type: "button", "aria-label": "Dismiss", text: "×" });
+  close.addEventListener("click", dismiss);
   return element(
     "div",
     { class: "ar-toast", role: "alert" },
     element("p", { text }),
-    element("button", { class: "ar-close", type: "button", "aria-label": "Dismiss", text: "×", on: { click: dismiss } }),
+    close,
     referenceLine(reference),
   );
 }

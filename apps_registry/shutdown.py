@@ -1,0 +1,55 @@
+"""Stopping in good order under servers that have no lifespan events: daphne, and ``manage.py runserver``."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+from concurrent.futures import TimeoutError
+from contextlib import suppress
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+type Stop = Callable[[], Awaitable[None]]
+
+_registered = False
+
+
+def call_at_end(stop: Stop, *, within: float) -> None:
+    """Let ``stop`` run on this loop when the server ends, whichever way it does; ``within`` in seconds.
+
+    ``stop`` must bear to be called when all is stopped already.
+    """
+    global _registered
+    if _registered:
+        return
+    _registered = True
+    loop = asyncio.get_running_loop()
+    _with_twisted(stop)
+    atexit.register(_at_exit, loop, stop, within)
+
+
+def _with_twisted(stop: Stop) -> None:
+    reactor: Any = sys.modules.get("twisted.internet.reactor")
+    if reactor is None or not reactor.running:
+        return
+    from twisted.internet.defer import Deferred
+
+    reactor.addSystemEventTrigger(
+        "before", "shutdown", lambda: Deferred.fromFuture(asyncio.ensure_future(stop()))
+    )
+
+
+def _at_exit(loop: asyncio.AbstractEventLoop, stop: Stop, within: float) -> None:
+    """Under the reloader of ``runserver`` the server's thread is just left; its loop still runs then."""
+    if not loop.is_running():
+        return
+
+    async def call() -> None:
+        await stop()
+
+    with suppress(TimeoutError):
+        asyncio.run_coroutine_threadsafe(call(), loop).result(within)

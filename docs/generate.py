@@ -1,0 +1,137 @@
+"""Writes the tables of these pages that follow from the code: `python docs/generate.py`.
+
+A table stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`. `tests/test_docs.py` fails when one is out of
+date. With `--check`, nothing is written, and the exit code tells.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+DOCS = Path(__file__).resolve().parent
+_TABLE = re.compile(r"(<!-- begin: (?P<name>[\w-]+) -->\n).*?(<!-- end: (?P=name) -->)", re.DOTALL)
+
+if __name__ == "__main__":
+    import django
+
+    sys.path.insert(0, str(DOCS.parent))
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    django.setup()
+
+from django.core.management import get_commands, load_command_class
+
+from apps_registry import exceptions
+from apps_registry.conf import SETTINGS, Setting
+from apps_registry.exceptions import VizserverError
+from apps_registry.live.hooks import HOOKS
+from apps_registry.management.options import OPTIONS, REPLACED, Option
+
+
+def settings() -> Iterator[str]:
+    """The settings of ``APPS_REGISTRY``."""
+    yield from _head("setting", "default", "what it is")
+    for name, setting in SETTINGS.items():
+        yield _row(f"`{name}`", _default(setting), setting.help)
+
+
+def _default(setting: Setting) -> str:
+    if callable(setting.default):
+        return "see right"
+    text = {str: '`"{}"`', tuple: "`[]`"}.get(type(setting.default), "`{}`").format(setting.default)
+    mebibytes = setting.default / 2**20 if isinstance(setting.default, int) else 0
+    return f"{text} ({mebibytes:g} MiB)" if mebibytes >= 1 else text
+
+
+def options() -> Iterator[str]:
+    """The options of ``runbokeh``."""
+    yield from _head("option", "default", "what it does")
+    for option in OPTIONS:
+        yield _row(f"`{_usage(option)}`", _option_default(option), option.help)
+
+
+def _usage(option: Option) -> str:
+    choices = option.kwargs.get("choices")
+    value = option.metavar or ("\\|".join(choices) if choices else "")
+    value = f"[{value} ...]" if option.kwargs.get("nargs") == "*" else value
+    return f"{option.flag} {value}".strip()
+
+
+def _option_default(option: Option) -> str:
+    default: Any = option.default
+    if option.setting is not None:
+        default = SETTINGS[option.setting].value()
+        default = round(default / option.scale) if option.scale != 1 else default
+    return f"`{default}`" if default or default == 0 else ""
+
+
+def replaced() -> Iterator[str]:
+    """The options of ``bokeh serve`` that are not here."""
+    yield from _head("option of `bokeh serve`", "what does its work")
+    for names, work in REPLACED.items():
+        yield _row(", ".join(f"`{name}`" for name in names.split(", ")), work)
+
+
+def commands() -> Iterator[str]:
+    """The commands of ``manage.py`` that come with the package."""
+    yield from _head("command", "what it does")
+    for name, package in sorted(get_commands().items()):
+        if package == "apps_registry":
+            yield _row(f"`{name}`", load_command_class(package, name).help)
+
+
+def hooks() -> Iterator[str]:
+    """The lifecycle hooks of an app."""
+    yield from _head("hook", "when it is called", "what it is for")
+    for hook in HOOKS:
+        yield _row(f"`{hook.signature}`", hook.when, hook.purpose)
+
+
+def errors() -> Iterator[str]:
+    """The errors with which a door answers."""
+    yield from _head("error", "HTTP status", "close code", "what the viewer reads")
+    found = [cls for cls in vars(exceptions).values() if isinstance(cls, type)]
+    kinds = [cls for cls in found if issubclass(cls, VizserverError)]
+    for cls in sorted(kinds, key=lambda cls: (cls.close_code, cls.__name__)):
+        yield _row(f"`{cls.__name__}`", cls.status, cls.close_code, cls.default_message)
+
+
+def _head(*names: str) -> Iterator[str]:
+    yield _row(*names)
+    yield "|" + "---|" * len(names)
+
+
+def _row(*cells: object) -> str:
+    return f"| {' | '.join(str(cell) for cell in cells)} |"
+
+
+TABLES: dict[str, Callable[[], Iterator[str]]] = {
+    table.__name__: table for table in (settings, options, replaced, commands, hooks, errors)
+}
+
+
+def generated(text: str) -> str:
+    """A page with its tables as they should be. Raises ``KeyError`` for a table that nobody makes."""
+
+    def table(match: re.Match[str]) -> str:
+        return match[1] + "\n".join(TABLES[match["name"]]()) + "\n" + match[3]
+
+    return _TABLE.sub(table, text)
+
+
+def main() -> int:
+    """Write all pages, or check them."""
+    stale = [page for page in sorted(DOCS.glob("*.md")) if generated(page.read_text()) != page.read_text()]
+    for page in stale:
+        print(f"docs/{page.name}", "is out of date." if "--check" in sys.argv else "is written.")  # noqa: T201
+        if "--check" not in sys.argv:
+            page.write_text(generated(page.read_text()))
+    return int("--check" in sys.argv and bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
