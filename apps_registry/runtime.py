@@ -71,7 +71,7 @@ class Runtime:
     async def start(self) -> None:
         """Load all apps and run their hooks; an app that does not load keeps no other from serving."""
         logs.install(prints=settings.LOG_PRINTS)
-        await self.workers.run(adapter.preload)
+        await self.workers.run(adapter.prepare)
         for app in await self.workers.run(self.registry.apps):
             try:
                 await self.code(app)

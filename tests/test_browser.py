@@ -112,7 +112,7 @@ async def set_widget(page: Page, name: str, **values: Any) -> None:
 async def shoot(page: Page, name: str) -> None:
     """Leave a screenshot, when these are wanted."""
     if folder := os.environ.get("SHOTS"):
-        image = await page.screenshot(full_page=True)
+        image = await page.screenshot(full_page=True, animations="disabled")
         leave(Path(folder), f"{name}.png", image)
 
 

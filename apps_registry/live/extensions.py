@@ -11,19 +11,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import cast
 from weakref import WeakKeyDictionary
 
 from bokeh.core.has_props import HasProps
 from bokeh.document import Document
-
-# Private to Bokeh
-from bokeh.embed.bundle import _bundle_extensions
 from bokeh.model import Model
 from bokeh.resources import Resources
 from bokeh.util.compiler import CompilationError, bundle_models
 
 from ..exceptions import AppError
+from . import adapter
 from .failures import again, guarded
 from .importing import PREFIX, is_main
 from .loading import Code
@@ -91,9 +88,7 @@ def _extensions(used: Iterable[type[HasProps]]) -> Iterator[Extension]:
     one_of_each = {package: cls for cls in used if (package := _package(cls)) and not _is_custom(cls)}
     resources = Resources(mode="server", root_url="/")
     for package, cls in sorted(one_of_each.items()):
-        # Asks of objects only what their class knows too; gives nothing for a package that is no extension
-        models = cast(set[HasProps], {cls})
-        for embed in guarded(partial(_bundle_extensions, models, resources), partial(_broken, package)):
+        for embed in guarded(partial(adapter.bundle_extensions, {cls}, resources), partial(_broken, package)):
             yield Extension(package, embed.artifact_path.parent, embed.artifact_path.name)
 
 

@@ -6,11 +6,11 @@ import asyncio
 import contextvars
 import inspect
 import logging
-import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import bokeh
 from bokeh.document.events import DocumentPatchedEvent, SessionCallbackAdded, SessionCallbackRemoved
 from bokeh.document.locking import UnlockedDocumentProxy
 from bokeh.events import ConnectionLost
@@ -74,7 +74,7 @@ class Session:
             token_payload=token_payload or {},
             logout_url=logout_url,
         )
-        self.document._session_context = weakref.ref(self.session_context)
+        adapter.set_session_context(self.document, self.session_context)
         self.document.callbacks.collect = self._collect  # type: ignore[attr-defined]
         #: The model classes that the app defines, as this session has them
         self.own_models: Callable[[], adapter.Models] = dict
@@ -220,7 +220,7 @@ class Session:
         turn.fn = patch
 
     def _server_info(self, turn: Turn, message: wire.Message) -> None:
-        version = adapter.bokeh_version
+        version = bokeh.__version__
         content = {"version_info": {"bokeh": version, "server": version}}
 
         def server_info() -> None:

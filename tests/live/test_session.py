@@ -8,6 +8,7 @@ import sys
 import threading
 from time import monotonic
 
+import bokeh
 import numpy as np
 import pytest
 from bokeh.document import without_document_lock
@@ -525,7 +526,7 @@ async def test_server_info_and_unknown_messages():
         one.send(peer.request("SERVER-INFO-REQ"))
         await idle(session)
         [reply] = one.read()
-        assert reply.content["version_info"]["bokeh"] == adapter.bokeh_version
+        assert reply.content["version_info"]["bokeh"] == bokeh.__version__
         with pytest.raises(ProtocolError):
             one.send(peer.request("NO-SUCH"))
 
