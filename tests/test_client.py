@@ -210,7 +210,7 @@ async def show(page: Page, address: str) -> list[str]:
     """Open an address that a client wrote; what goes wrong there."""
     problems = problems_of(page)
     await page.goto(address)
-    await until(page, "Bokeh.documents.length === 1 && Bokeh.documents[0].is_idle")
+    await page.wait_for_function("window.Bokeh?.documents?.length === 1 && Bokeh.documents[0].is_idle")
     return problems
 
 

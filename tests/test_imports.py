@@ -66,7 +66,7 @@ LIVE = [
     {"wire", "connection", "hooks", "turn", "output", "memory", "blank", "notebook", "scanning", "importing"},
     {"failures", "sources", "workers", "context"},
     {"adapter"},
-    {"extensions", "loading", "scheduling"},
+    {"extensions", "loading", "protocol", "scheduling"},
     {"session"},
     {"pool"},
 ]

@@ -10,16 +10,16 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import bokeh
 from bokeh.document.events import DocumentPatchedEvent, SessionCallbackAdded, SessionCallbackRemoved
 from bokeh.document.locking import UnlockedDocumentProxy
 from bokeh.events import ConnectionLost
 from bokeh.io.doc import patch_curdoc
 
-from ..exceptions import ProtocolError, SessionEnded, UnlockedChange, VizserverError, new_reference
+from ..exceptions import SessionEnded, UnlockedChange, VizserverError, new_reference
 from . import adapter, wire
 from .context import Request, ServerContext, SessionContext, current_session
 from .failures import describe
+from .protocol import turn_for
 from .scheduling import Schedule
 from .turn import Turn, current_turn
 
@@ -174,59 +174,12 @@ class Session:
         """
         if self.destroyed:
             raise SessionEnded
-        turn = Turn(lambda: None, origin=connection, reply_to=message.id)
-        try:
-            prepare = _MESSAGES[message.type]
-        except KeyError:
-            raise ProtocolError("There is no such message type.") from None
-        prepare(self, turn, message)
-        self._enqueue(turn)
+        self._enqueue(turn_for(self, connection, message))
         if len(self._turns) < MAX_WAITING_TURNS:
             return None
         if self._room is None or self._room.done():
             self._room = self._loop.create_future()
         return self._room
-
-    # Messages
-
-    def _pull(self, turn: Turn, message: wire.Message) -> None:
-        def pull() -> None:
-            text, buffers = adapter.document_json(self.document, self.own_models())
-            content = b'{"doc":' + text + b"}"
-            turn.reply = wire.frames("PULL-DOC-REPLY", content, buffers, reply_to=message.id)
-            turn.gives_document = True
-
-        turn.fn = pull
-
-    def _push(self, turn: Turn, message: wire.Message) -> None:
-        if turn.origin is None or not turn.origin.may_push:
-            raise ProtocolError("This connection may not replace the document.")
-        if "doc" not in message.content:
-            raise ProtocolError("A PUSH-DOC has no document.")
-
-        def push() -> None:
-            turn.gives_document = True
-            adapter.replace_document(self.document, message.content["doc"], message.buffers)
-            turn.reply = wire.frames("OK", b"{}", reply_to=message.id)
-
-        turn.fn = push
-
-    def _patch(self, turn: Turn, message: wire.Message) -> None:
-        def patch() -> None:
-            own = self.own_models()
-            adapter.apply_patch(self.document, message.content, message.buffers, turn, own)
-            turn.reply = wire.frames("OK", b"{}", reply_to=message.id)
-
-        turn.fn = patch
-
-    def _server_info(self, turn: Turn, message: wire.Message) -> None:
-        version = bokeh.__version__
-        content = {"version_info": {"bokeh": version, "server": version}}
-
-        def server_info() -> None:
-            turn.reply = wire.frames("SERVER-INFO-REPLY", adapter.dumps(content), reply_to=message.id)
-
-        turn.fn = server_info
 
     # Turns
 
@@ -368,11 +321,3 @@ class Session:
 
 def _refuse(fn: Callable[[], Any], *, locked: bool, done: Callable[[], None]) -> None:
     """What a schedule runs callbacks with when its session is gone: nothing."""
-
-
-_MESSAGES: dict[str, Callable[[Session, Turn, wire.Message], None]] = {
-    "PULL-DOC-REQ": Session._pull,
-    "PUSH-DOC": Session._push,
-    "PATCH-DOC": Session._patch,
-    "SERVER-INFO-REQ": Session._server_info,
-}

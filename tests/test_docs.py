@@ -1,0 +1,332 @@
+"""The docs are true: every block runs, every table is up to date, every link leads somewhere."""
+
+from __future__ import annotations
+
+import argparse
+import configparser
+import importlib.util
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from urllib.parse import parse_qsl
+
+import httpx
+import pytest
+import yaml
+from bokeh.command.subcommands.serve import Serve
+from bokeh.events import ButtonClick
+from bokeh.models import Button, Select, Slider, Spinner, TextInput
+from django.core.management import get_commands, load_command_class
+
+from apps_registry import checks, conf
+from apps_registry.management.options import OPTIONS, REPLACED
+from apps_registry.testing import OpenedApp, connect, open_app, run_server
+from apps_registry.testing.socket import token_of
+
+from . import docs_blocks as docs
+from .docs_blocks import PAGES, ROOT, Block
+from .serving import MANAGE, Site, find_addresses, open_tab
+
+#: Blocks that cannot be run. Whoever adds one has a good reason.
+MAX_NOT_RUN = 2
+#: Blocks of languages in which nothing is run: trees and output.
+PLAIN = {"text"}
+#: Other people's programs in console blocks.
+PROGRAMS = {"cd", "django-admin", "export", "mkdir", "pip", "source", "uvicorn"}
+USERS_PROGRAMS = {"pre-commit"}
+
+
+# Tables, links, names
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_tables_are_up_to_date(generate: ModuleType, page: Path):
+    text = page.read_text(encoding="utf-8")
+    assert generate.generated(text) == text, "Run `python docs/generate.py`."
+
+
+def test_every_generated_table_stands_on_one_page(generate: ModuleType):
+    found = [name for page in PAGES for name in re.findall(r"<!-- begin: (.+) -->", page.read_text())]
+    assert sorted(found) == sorted(generate.TABLES)
+
+
+def test_every_option_of_bokeh_serve_is_here_or_replaced():
+    parser = argparse.ArgumentParser()
+    Serve(parser)
+    stock = {flag for action in parser._actions for flag in action.option_strings} - {"-h", "--help"}
+    replaced = {name for names in REPLACED for name in names.split(", ")}
+    here = {option.flag for option in OPTIONS}
+    assert stock - here == replaced
+    assert here & replaced == set()
+
+
+def test_every_check_is_documented():
+    ids = set(re.findall(r"apps_registry\.[EW]\d+", Path(checks.__file__).read_text()))
+    assert set(docs.table_column(docs.section(ROOT / "docs" / "settings.md", "## System checks"))) == ids
+
+
+def test_every_variable_of_the_environment_is_documented():
+    source = (ROOT / "vizserver" / "settings.py").read_text()
+    read = set(re.findall(r'\benv\.\w+\(\s*"([A-Z_]+)"', source))
+    table = docs.section(ROOT / "docs" / "settings.md", "## The environment of this site")
+    assert set(docs.table_column(table)) == read
+
+
+def test_every_setting_that_a_page_names_exists():
+    assert set(conf.SETTINGS) >= {
+        word for page in PAGES for word in re.findall(r'APPS_REGISTRY\["([A-Z_]+)"\]', page.read_text())
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path):
+    for link in docs.links(page):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in docs.anchors(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_named_files_exist(page: Path):
+    own = {f"bokeh_apps/{name}{suffix}" for name in docs.app_names() for suffix in ("", "/", ".py")}
+    folders = "apps_registry|bench|bokeh_apps|docs|templates|tests|vizserver"
+    for word in docs.code_words(page):
+        if re.fullmatch(rf"({folders})/[\w./-]*", word) and word not in own:
+            assert (ROOT / word).exists(), word
+
+
+def test_the_index_names_every_page():
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert pages <= set(docs.links(ROOT / "docs" / "README.md"))
+
+
+# Blocks that are not run, and those that are only read
+
+
+def test_every_block_is_run_or_says_why_not():
+    run = {"app", "client", "settings", "site", "test"}
+    left = [b for b in docs.with_word("norun")]
+    assert all(len(block.words["norun"]) > 10 for block in left)
+    assert len(left) <= MAX_NOT_RUN, [str(block) for block in left]
+    for block in docs.blocks():
+        known = run & block.words.keys() or block.language in {*PLAIN, *_READERS, "console", "sh"}
+        assert known or block in left, f"{block}: nothing is done with this block"
+
+
+_READERS = {
+    "ini": lambda text: configparser.ConfigParser(interpolation=None).read_string(text),
+    "json": json.loads,
+    "toml": tomllib.loads,
+    "yaml": yaml.safe_load,
+}
+
+
+@pytest.mark.parametrize("block", [b for b in docs.blocks() if b.language in _READERS], ids=str)
+def test_configuration_can_be_read(block: Block):
+    _READERS[block.language](block.text)
+
+
+@pytest.mark.parametrize("block", docs.with_word("settings"), ids=str)
+def test_settings_are_good_ones(block: Block, monkeypatch: pytest.MonkeyPatch, settings: Any):
+    names: dict[str, Any] = {"BASE_DIR": ROOT, "INSTALLED_APPS": []}
+    exec(block.text, names)
+    settings.APPS_REGISTRY = names["APPS_REGISTRY"]
+    assert [*checks.check_settings(), *checks.check_app_dirs()] == []
+
+
+# Commands
+
+
+@pytest.mark.parametrize("block", [b for b in docs.blocks() if b.language in ("console", "sh")], ids=str)
+def test_commands_and_their_options_exist(block: Block):
+    found = list(docs.console(block))
+    assert found
+    for command, _ in found:
+        for part in command.split(" && "):
+            _check_command([word for word in shlex.split(part, comments=True) if not re.match(r"[A-Z_]+=", word)])
+
+
+def _check_command(words: list[str]) -> None:
+    match words:
+        case ["python" | ".venv/bin/python", "manage.py", name, *rest]:
+            load_command_class(get_commands()[name], name).create_parser("manage.py", name).parse_args(rest)
+        case ["python", "-m", "pytest", *_]:
+            pass
+        case ["python", path]:
+            assert (ROOT / path).is_file()
+        case ["make", *targets]:
+            assert set(targets) <= set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+        case ["bokeh", "serve", *rest]:
+            parser = argparse.ArgumentParser(exit_on_error=False)
+            Serve(parser)
+            parser.parse_args(rest)
+        case [program, *_]:
+            assert program in PROGRAMS | USERS_PROGRAMS, program
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", sorted({b.page for b in docs.with_word("run")}), ids=lambda page: page.name)
+def test_commands_do_what_is_shown(page: Path, folder: Path, environment: dict[str, str]):
+    for block in docs.with_word("run", "console"):
+        if block.page != page:
+            continue
+        for command, shown in docs.console(block):
+            words = [sys.executable if word == "python" else word for word in shlex.split(command)]
+            done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
+            assert done.returncode == 0, done.stdout + done.stderr
+            pattern = ".*".join(map(re.escape, shown.strip().split("...")))
+            assert re.search(pattern, done.stdout, re.DOTALL), done.stdout
+
+
+# Apps
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A directory like that of the project, with the apps of the docs in ``bokeh_apps/``."""
+    docs.write_apps(tmp_path / "bokeh_apps")
+    (tmp_path / "manage.py").symlink_to(MANAGE)
+    ini = f"[pytest]\nDJANGO_SETTINGS_MODULE = tests.settings\npythonpath = {ROOT}\nasyncio_mode = auto\n"
+    (tmp_path / "pytest.ini").write_text(ini)
+    return tmp_path
+
+
+@pytest.fixture
+def environment(folder: Path, site: Site) -> dict[str, str]:
+    """The environment of commands in ``folder``."""
+    own = {"APP_DIRS": str(folder / "bokeh_apps"), "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
+    return site.env(debug=True) | own | {"DJANGO_SETTINGS_MODULE": "vizserver.settings"}
+
+
+@pytest.mark.parametrize("name", docs.app_names())
+def test_an_app_opens_and_all_its_widgets_can_be_used(name: str, folder: Path, request: pytest.FixtureRequest):
+    words = {word: value for b in docs.with_word("app") if b.words["app"] == name for word, value in b.words.items()}
+    if "db" in words:
+        request.getfixturevalue("transactional_db")
+    arguments = dict(parse_qsl(words.get("query", "")))
+    with open_app(docs.app_path(folder / "bokeh_apps", name), arguments=arguments) as app:
+        assert app.document.roots
+        for model in list(app.document.models):
+            _use(app, model)
+            app.wait()
+
+
+def _use(app: OpenedApp, model: Any) -> None:
+    match model:
+        case Button():
+            app.send(ButtonClick(model))
+        case Slider() | Spinner():
+            app.set({"id": model.id}, value=model.value + 1)
+        case TextInput():
+            app.set({"id": model.id}, value="other")
+        case Select():
+            app.set({"id": model.id}, value=model.options[-1])
+
+
+@pytest.mark.slow
+async def test_all_apps_are_served_together(folder: Path, site: Site):
+    names = [name for name in docs.app_names() if name != "badges" or shutil.which("node")]
+    with site.serve(*(docs.app_path(folder / "bokeh_apps", name) for name in names)) as server:
+        for name in names:
+            async with open_tab(server, name) as tab:
+                assert tab.document.roots, name
+        assert "Traceback" not in server.output, server.output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", sorted({b.page for b in docs.with_word("test")}), ids=lambda page: page.name)
+def test_the_tests_of_a_page_pass(page: Path, folder: Path, environment: dict[str, str]):
+    written = [block for block in docs.with_word("test", "python") if block.page == page]
+    for block in written:
+        (folder / f"test_line_{block.line}.py").write_text(block.text)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", *sorted(folder.glob("test_line_*.py"))],
+        cwd=folder,
+        env=environment | {"DJANGO_SETTINGS_MODULE": "tests.settings"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{sum(block.text.count('def test_') for block in written)} passed" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", docs.with_word("client"), ids=str)
+def test_a_client_script_runs_beside_a_server(block: Block, site: Site, tmp_path: Path):
+    key = _manage(site, "bokehsecret")
+    with site.serve("--blank", debug=True) as server:
+        script = tmp_path / "client.py"
+        script.write_text(block.text.replace("http://localhost:5006", server.url))
+        env = os.environ | {"BOKEH_SECRET_KEY": key, "BOKEH_SIGN_SESSIONS": "yes", "BOKEH_BROWSER": "none"}
+        done = subprocess.run([sys.executable, script], env=env, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Traceback" not in server.output, server.output
+
+
+def _manage(site: Site, *words: str) -> str:
+    command = [sys.executable, str(MANAGE), *words]
+    return subprocess.run(command, env=site.env(debug=True), check=True, capture_output=True, text=True).stdout.strip()
+
+
+# Another site
+
+
+@pytest.fixture
+def another_site(tmp_path: Path) -> Iterator[Path]:
+    """A fresh Django project to which the blocks of the docs were added."""
+    project = tmp_path / "project"
+    project.mkdir()
+    subprocess.run([sys.executable, "-m", "django", "startproject", "mysite", str(project)], check=True)
+    for block in docs.with_word("site"):
+        path = project / block.words["site"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a" if "append" in block.words else "w") as file:
+            file.write(f"\n{block.text}")
+    docs.write_apps(project / "bokeh_apps")
+    yield project
+
+
+@pytest.mark.slow
+async def test_apps_on_another_site(another_site: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(another_site)
+    env = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    env |= {"PYTHONPATH": str(ROOT)}
+    monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
+    for words in (["-c", "import mysite.asgi"], ["manage.py", "check"], ["manage.py", "migrate", "-v0"]):
+        subprocess.run([sys.executable, *words], env=env, check=True)
+    with run_server(env=env) as server:
+        assert server.url.endswith("/viz")
+        page = httpx.get(f"{server.url}/apps/hello").text
+        origin = server.url.removesuffix("/viz")
+        for address in set(find_addresses(page)):
+            assert httpx.get(origin + address).status_code == 200, address
+        async with connect(f"{server.ws_url}/apps/hello/ws", token_of(page)) as tab:
+            assert len(tab.document.roots) == 1
+
+
+def test_the_lines_of_the_readme_are_those_of_the_page():
+    shown = next(b for b in docs.blocks() if b.page.name == "README.md" and "norun" in b.words)
+    whole = "\n".join(block.text for block in docs.with_word("site"))
+    lines = [line.strip() for line in shown.text.splitlines() if line and not line.startswith("#")]
+    assert len(lines) >= 4
+    for line in lines:
+        assert line in whole, line
