@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import itertools
+import random
 import statistics
 import sys
 import time
@@ -17,6 +19,7 @@ from contextlib import contextmanager
 import orjson
 import uvloop
 
+from bench.document import BLOCKING
 from bench.meter import cpu_seconds
 from bench.protocol import Tab, open_tab
 
@@ -58,6 +61,20 @@ class Load:
             "median": statistics.median(latencies),
             "p99": sorted(latencies)[int(len(latencies) * 0.99)],
         }
+
+    async def paced(self, seconds: float, pace: float, blocked: bool) -> Figures:
+        """Let each tab but the first move its slider every `pace` seconds, and note how long answers take.
+
+        When `blocked`, the first tab meanwhile keeps the server in callbacks that last a second.
+        """
+        first, *others = self._tabs
+        latencies: list[float] = []
+        end = time.perf_counter() + seconds
+        work = [_move_at_pace(tab, end, pace, latencies) for tab in others]
+        if blocked:
+            work.append(_block_until(first, end))
+        await _all_of(work)
+        return {"count": len(latencies), "p99": sorted(latencies)[int(len(latencies) * 0.99)]}
 
     async def stay(self, seconds: float, freed: int, limit: float) -> Figures:
         """Move the first tab's slider every 10 ms and note the longest wait for an answer.
@@ -115,12 +132,30 @@ async def _move_until(tab: Tab, end: float, latencies: list[float]) -> None:
         now = answered
 
 
+async def _move_at_pace(tab: Tab, end: float, pace: float, latencies: list[float]) -> None:
+    # Not all at once, as people do not move together
+    await asyncio.sleep(random.random() * pace)
+    while (now := time.perf_counter()) < end:
+        await tab.round_trip()
+        latencies.append(time.perf_counter() - now)
+        await asyncio.sleep(pace)
+
+
+async def _block_until(tab: Tab, end: float) -> None:
+    for number in itertools.count():
+        if time.perf_counter() >= end:
+            return
+        # Another value each time: one that stays the same calls nothing back
+        await tab.round_trip(BLOCKING + number % 2)
+
+
 async def _obey(load: Load) -> None:
     commands: dict[str, Callable[..., Awaitable[Figures]]] = {
         "open": load.open,
         "round_trips": load.round_trips,
         "stay": load.stay,
         "leave": load.leave,
+        "paced": load.paced,
     }
     # Read in a thread: the loop must go on answering the servers' pings.
     while line := await asyncio.to_thread(sys.stdin.buffer.readline):

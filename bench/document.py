@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import weakref
 
 import numpy as np
@@ -15,6 +16,8 @@ from bokeh.plotting import figure
 
 MODELS_PER_PANEL = 39
 POINTS = 20
+#: Values of the slider from here on keep the callback for a second, as a slow query would.
+BLOCKING = 999_990
 
 _X = np.linspace(0.0, 1.0, POINTS)
 _freed = 0
@@ -39,6 +42,8 @@ def _panel() -> Column:
     plot.line("x", "y", source=source)
 
     def update(attr: str, old: int, new: int) -> None:
+        if new >= BLOCKING:
+            time.sleep(1)
         power = 1 + new % 7
         source.data = {"x": _X, "y": _X**power}
         title.text = f"Power {new}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.meter import resident_bytes
 from bench.processes import LONG_LIVED, SHORT_LIVED, BenchError, Client, Server, loading, prepare, serving
 
-MEASURES = ("roundtrip", "open", "memory", "stall")
+MEASURES = ("roundtrip", "open", "blocked", "memory", "stall")
 
 _OPENING_AT_ONCE = 8
 _WARM_UP = 0.3
@@ -31,6 +31,8 @@ class Plan:
     memory_from: int = 20
     memory_to: int = 220
     leavers: int = 300  # not fewer than memory_to
+    paced: float = 6.0
+    pace: float = 0.25
     quiet: float = 2.0
     aftermath: float = 3.0
     # The stock servers took 78 and 118 s to let 300 go on two busy cores; cut off, theirs is a lower bound.
@@ -46,6 +48,7 @@ QUICK = Plan(
     memory_from=5,
     memory_to=25,
     leavers=25,
+    paced=3.0,
     quiet=1.0,
     aftermath=1.0,
     stall_limit=10.0,
@@ -82,10 +85,10 @@ async def measure(names: Sequence[str], wanted: Collection[str], plan: Plan, fol
     samples: list[Sample] = []
     for name in names:
         await prepare(name, folder)
-    if not {"roundtrip", "open"}.isdisjoint(wanted):
+    if not {"roundtrip", "open", "blocked"}.isdisjoint(wanted):
         for models in plan.models:
             _say(f"round trips and openings, {models} models: {', '.join(names)}")
-            samples += await _live(names, models, plan, folder)
+            samples += await _live(names, models, wanted, plan, folder)
     if not {"memory", "stall"}.isdisjoint(wanted):
         for name in names:
             _say(f"memory and stall: {name}")
@@ -93,7 +96,9 @@ async def measure(names: Sequence[str], wanted: Collection[str], plan: Plan, fol
     return [sample for sample in samples if sample.measure in wanted]
 
 
-async def _live(names: Sequence[str], models: int, plan: Plan, folder: Path) -> list[Sample]:
+async def _live(
+    names: Sequence[str], models: int, wanted: Collection[str], plan: Plan, folder: Path
+) -> list[Sample]:
     """Open sessions and make round trips, with the servers side by side and taking turns."""
     samples: list[Sample] = []
     async with AsyncExitStack() as stack:
@@ -109,6 +114,8 @@ async def _live(names: Sequence[str], models: int, plan: Plan, folder: Path) -> 
         samples += [
             await _round_trips(team, models, plan.sessions, plan) for team in _turns(teams, plan.repeats)
         ]
+        if "blocked" in wanted and models == plan.models[0]:
+            samples += [await _blocked(team, models, plan) for team in teams]
     return samples
 
 
@@ -131,6 +138,15 @@ async def _round_trips(team: Loaded, models: int, sessions: int, plan: Plan) -> 
         "p99_ms": raw["p99"] * 1000,
     }
     return Sample("roundtrip", team.server.name, models, sessions, figures)
+
+
+async def _blocked(team: Loaded, models: int, plan: Plan) -> Sample:
+    figures = {}
+    for name, blocked in (("free_p99_ms", False), ("blocked_p99_ms", True)):
+        raw = await team.client.ask("paced", seconds=plan.paced, pace=plan.pace, blocked=blocked)
+        figures[name] = raw["p99"] * 1000
+    figures["share"] = figures["blocked_p99_ms"] / figures["free_p99_ms"]
+    return Sample("blocked", team.server.name, models, plan.sessions, figures)
 
 
 def _per_piece(raw: dict[str, float]) -> dict[str, float]:

@@ -80,9 +80,9 @@ class Tab:
             raise UnexpectedAnswerError("no slider in the document")
         self.slider = found[1].decode()
 
-    async def round_trip(self) -> None:
+    async def round_trip(self, value: int | None = None) -> None:
         """Move the slider; return once every change that it causes and the OK are here."""
-        value = next(self._values)
+        value = next(self._values) if value is None else value
         change = {"kind": "ModelChanged", "model": {"id": self.slider}, "attr": "value", "new": value}
         request = await self.send("PATCH-DOC", {"events": [change]})
         missing, answered = CHANGES_PER_ROUND_TRIP, False

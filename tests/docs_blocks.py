@@ -36,13 +36,18 @@ class Block:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.page.name}:{self.line}"
+        return f"{page_id(self.page)}:{self.line}"
 
     @property
     def app_file(self) -> Path:
         """Where the block stands among the apps."""
         name = self.words["app"]
         return Path(name, self.words["file"]) if "file" in self.words else Path(f"{name}.py")
+
+
+def page_id(page: Path) -> str:
+    """A page as people name it."""
+    return str(page.relative_to(ROOT))
 
 
 @cache
