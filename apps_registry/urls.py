@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.urls import path
+from django.views.generic import RedirectView
 
 from . import views
 
@@ -13,6 +14,8 @@ urlpatterns = [
     # Where stock `bokeh.client` looks when it is given no path: the empty app
     path("ws", views.websocket_only, {"name": "blank"}, name="blank_ws"),
     path("apps/<str:name>", views.app_page, name="app"),
+    # Where `session.show()` of stock `bokeh.client` leads
+    path("apps/<str:name>/", RedirectView.as_view(pattern_name="apps_registry:app", query_string=True)),
     path("apps/<str:name>/ws", views.websocket_only, name="ws"),
     path("apps/<str:name>/metadata", views.metadata, name="metadata"),
     path("apps/<str:name>/errors/<str:reference>", views.failure, name="failure"),

@@ -51,7 +51,8 @@ async def _open(request: HttpRequest, name: str) -> tuple[Runtime, App]:
 
 
 def _named_session(request: HttpRequest) -> str | None:
-    session_id = request.GET.get("bokeh-session-id")
+    # The header is from the script of `bokeh.embed.server_session`
+    session_id = request.GET.get("bokeh-session-id") or request.headers.get("Bokeh-Session-Id")
     return tokens.named_session(session_id) if session_id else None
 
 
@@ -139,7 +140,8 @@ async def autoload(request: HttpRequest, name: str) -> HttpResponse:
     if origin:
         response["Access-Control-Allow-Origin"] = origin
         response["Access-Control-Allow-Credentials"] = "true"
-        response["Access-Control-Allow-Headers"] = "*"
+        # "*" would not do for a request with cookies
+        response["Access-Control-Allow-Headers"] = request.headers.get("Access-Control-Request-Headers", "*")
     response["Vary"] = "Origin, Cookie"
     return _private(response)
 

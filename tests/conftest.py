@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 import pytest_asyncio
+from asgiref.sync import SyncToAsync
 
 from apps_registry.live.importing import PREFIX
 from apps_registry.testing import RunningServer
@@ -39,6 +40,8 @@ def nothing_left_behind() -> Iterator[None]:
     """Fail a test that leaves a thread, a child process, or a module of an app."""
     threads, children, modules = set(threading.enumerate()), _children(), _app_modules()
     yield
+    # asgiref keeps its one thread for as long as the process lives
+    threads |= SyncToAsync.single_thread_executor._threads
     for thread in set(threading.enumerate()) - threads:
         thread.join(GRACE)
     left = [f"thread {thread.name}" for thread in set(threading.enumerate()) - threads]

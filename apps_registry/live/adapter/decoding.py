@@ -61,8 +61,15 @@ def apply_patch(
             return
         raise
     for event in patch["events"]:
+        _keep_columns(event)
         DocumentPatchedEvent.handle_event(document, event, setter)
     document.models._new_models -= set(references.values())
+
+
+def _keep_columns(event: dict[str, Any]) -> None:
+    # Bokeh takes the columns that changed for all there are, and drops the others; BokehJS keeps them
+    if event.get("kind") == "ColumnDataChanged" and event.get("cols") is not None:
+        event["data"] = {**getattr(event["model"], event["attr"]), **event["data"]}
 
 
 def replace_document(document: Document, content: Any, buffers: list[tuple[str, bytes]]) -> None:
