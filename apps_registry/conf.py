@@ -38,6 +38,9 @@ SETTINGS: dict[str, Setting] = {
     ),
     "BLANK_APP": Setting(False, "Whether `/apps/blank` takes documents that Python clients push."),
     "SESSION_TOKEN_EXPIRATION": Setting(300, "Seconds in which the token of a page opens a new session."),
+    "RECONNECT_LIFETIME": Setting(
+        86400, "Seconds beyond that in which an open page whose session is gone gets a new one by itself."
+    ),
     "UNUSED_SESSION_LIFETIME": Setting(60.0, "Seconds that a session is kept when no tab shows it."),
     "CHECK_UNUSED_SESSIONS": Setting(5.0, "Seconds between two looks for unused sessions."),
     "START_TIMEOUT": Setting(60.0, "Seconds that an app may take to build its document."),

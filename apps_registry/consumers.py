@@ -87,8 +87,10 @@ class DocumentConsumer(AsyncConsumer):
         arguments = claims.arguments
         if arguments is None:
             arguments = requests.arguments(self.scope["query_string"])
-        if claims.expired and host.pool.find(name, claims.session_id, claims.owner) is None:
-            raise InvalidToken
+        if host.pool.find(name, claims.session_id, claims.owner) is None:
+            returning = b"bokeh-reconnect=" in self.scope["query_string"]
+            if not claims.opens_new(returning=returning):
+                raise InvalidToken
         return await host.open_session(
             app,
             claims.session_id,

@@ -13,7 +13,7 @@ from .live.context import Request
 
 #: Arguments of the address that are for the server and not for the app.
 _OWN_ARGUMENTS = frozenset(
-    {"bokeh-session-id", "bokeh-autoload-element", "bokeh-app-path", "bokeh-absolute-url"}
+    {"bokeh-reconnect", "bokeh-session-id", "bokeh-autoload-element", "bokeh-app-path", "bokeh-absolute-url"}
 )
 #: Headers that carry credentials, which app code has no use for.
 _SECRET_HEADERS = frozenset({"cookie", "authorization", "proxy-authorization", "sec-websocket-protocol"})

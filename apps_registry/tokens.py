@@ -40,7 +40,12 @@ class Claims:
     arguments: Mapping[str, list[bytes]] | None
     payload: Mapping[str, Any]
     may_push: bool
-    expired: bool
+    expires: float
+
+    def opens_new(self, *, returning: bool) -> bool:
+        """Whether a new session may still be made; for a page that comes back to a lost one, longer."""
+        grace = settings.RECONNECT_LIFETIME if returning else 0
+        return bool(time.time() < self.expires + grace)
 
 
 def client_key(secret: str | None = None) -> str:
@@ -118,7 +123,7 @@ def _page_claims(body: str, app_name: str) -> Claims:
         arguments=arguments,
         payload=payload,
         may_push=False,
-        expired=_is_expired(payload),
+        expires=float(payload.get("session_expiry", 0)),
     )
 
 
@@ -135,7 +140,7 @@ def _client_claims(token: str) -> Claims:
         arguments=None,
         payload={"session_expiry": payload.get("session_expiry", 0)},
         may_push=True,
-        expired=_is_expired(payload),
+        expires=float(payload.get("session_expiry", 0)),
     )
 
 
@@ -159,7 +164,3 @@ def _signer() -> Signer:
 
 def _client_keys() -> list[str]:
     return [client_key(str(secret)) for secret in (site.SECRET_KEY, *site.SECRET_KEY_FALLBACKS)]
-
-
-def _is_expired(payload: Mapping[str, Any]) -> bool:
-    return time.time() >= float(payload.get("session_expiry", 0))

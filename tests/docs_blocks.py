@@ -75,6 +75,11 @@ def app_names() -> list[str]:
     return list(dict.fromkeys(block.words["app"] for block in with_word("app")))
 
 
+def app_words(name: str) -> dict[str, str]:
+    """What the info strings of an app's blocks say, taken together."""
+    return {key: value for b in with_word("app") if b.words["app"] == name for key, value in b.words.items()}
+
+
 def write_apps(folder: Path) -> None:
     """Write all apps into ``folder``, as the pages say."""
     for block in with_word("app"):

@@ -432,11 +432,12 @@ async def test_a_cut_connection_finds_its_session_again(gallery: RunningServer, 
         await set_widget(page, "amplitude", value=2)
         await until(page, "Math.max(...column('curve', 'y')) > 1.9")
         roots = await read(page, ids)
-        lost = asyncio.ensure_future(page.wait_for_selector("[data-session-state=lost]", state="attached"))
-        await asyncio.sleep(0)
+        await page.evaluate(
+            "window.states = [];"
+            "document.addEventListener('apps-registry-session', ({detail}) => states.push(detail.state))"
+        )
         cable.cut()
-        await lost
-        await page.wait_for_selector(LIVE, state="attached")
+        await page.wait_for_function("states.join() === 'lost,live'")
         await expect(page.get_by_role("status")).to_contain_text("Connected again")
         assert await read(page, ids) == roots, "The page should have found its session, and not a new one."
         assert await read(page, "Math.max(...column('curve', 'y'))") > 1.9

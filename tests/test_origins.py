@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.test import override_settings
-from websockets import InvalidStatus
+from websockets import InvalidStatus, connect as connect_websocket
 
 from apps_registry import origins
 from apps_registry.testing import RunningServer, connect
@@ -104,6 +104,23 @@ async def test_a_socket_opens_for_pages_of_the_same_host_only(server: RunningSer
             async with connect(url, token, {"Origin": origin}):
                 pass
         assert refused.value.response.status_code == 403, origin
+
+
+async def test_a_host_that_the_site_does_not_have_opens_nothing(server: RunningServer):
+    """As when a page of evil.test lets its own name lead to this machine, which makes it the same host."""
+    token = page_token(server, "witness")
+    port = server.url.rpartition(":")[2]
+    assert fetch(server, "/apps/witness", Host=f"evil.test:{port}").status_code == 400
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect_websocket(
+            ws_url(server, "witness").replace("127.0.0.1", "evil.test"),
+            subprotocols=["bokeh", token],
+            additional_headers={"Origin": f"http://evil.test:{port}"},
+            host="127.0.0.1",
+            port=int(port),
+        ):
+            pass
+    assert refused.value.response.status_code in (400, 403)
 
 
 def test_the_embedding_script_names_allowed_origins_only(server: RunningServer):

@@ -43,7 +43,7 @@ def test_a_token_gives_back_what_was_put_in():
     assert claims.arguments == ARGUMENTS
     assert claims.payload["theme"] == "dark"
     assert not claims.may_push
-    assert not claims.expired
+    assert claims.opens_new(returning=False)
 
 
 def test_each_token_is_for_a_session_of_its_own_that_nobody_guesses():
@@ -126,10 +126,11 @@ def test_a_token_of_the_secret_before_is_still_read():
 
 def test_an_expired_token_says_so(monkeypatch):
     token = tokens.page_token("sales", None)
-    assert not tokens.read(token, "sales").expired
+    assert tokens.read(token, "sales").opens_new(returning=False)
     later = time.time() + 301
     monkeypatch.setattr(time, "time", lambda: later)
-    assert tokens.read(token, "sales").expired
+    assert not tokens.read(token, "sales").opens_new(returning=False)
+    assert tokens.read(token, "sales").opens_new(returning=True)
 
 
 def test_the_setting_says_when_a_token_expires(monkeypatch):
@@ -137,7 +138,7 @@ def test_the_setting_says_when_a_token_expires(monkeypatch):
         token = tokens.page_token("sales", None)
     later = time.time() + 900
     monkeypatch.setattr(time, "time", lambda: later)
-    assert not tokens.read(token, "sales").expired
+    assert tokens.read(token, "sales").opens_new(returning=False)
 
 
 # Python clients
@@ -248,6 +249,17 @@ async def test_an_expired_token_opens_a_live_session_and_no_new_one(server: Runn
         await tab.set("number", value=7)
         async with connect(url, expired) as again:
             assert again.find("double").text == "14"
+
+
+async def test_a_page_that_comes_back_to_a_lost_session_gets_a_new_one(server: RunningServer):
+    url = ws_url(server, "witness")
+    with apps_registry(SESSION_TOKEN_EXPIRATION=-60):
+        expired = tokens.page_token("witness", None)
+    with apps_registry(SESSION_TOKEN_EXPIRATION=-90_000):
+        forgotten = tokens.page_token("witness", None)
+    async with connect(f"{url}?bokeh-reconnect=1", expired) as tab:
+        assert tab.find("double")
+    assert await closing(f"{url}?bokeh-reconnect=1", forgotten) == 4403
 
 
 def test_an_unsigned_name_does_not_name_a_session(server: RunningServer):

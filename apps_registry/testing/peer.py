@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import count
 from typing import Any, cast
 
-from bokeh.core.serialization import Serializer
+from bokeh.core.serialization import Serializable, Serializer
 from bokeh.document import Document
 from bokeh.events import Event
 from bokeh.model import Model
@@ -43,7 +43,19 @@ def change(model: Model, values: dict[str, Any]) -> Message:
 
 def event(document: Document, happened: Event) -> Message:
     """The patch by which a browser tells of an event."""
-    return _patch(document, [{"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": happened}])
+    told = _Told(happened)
+    return _patch(document, [{"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": told}])
+
+
+class _Told(Serializable):
+    """An event as a browser sends it: with all its values, of which Bokeh's own encoding has the model only."""
+
+    def __init__(self, happened: Event) -> None:
+        self._happened = happened
+
+    def to_serializable(self, serializer: Serializer) -> Any:
+        values = {name: value for name, value in vars(self._happened).items() if name != "timestamp"}
+        return {"type": "event", "name": self._happened.event_name, "values": serializer.encode(values)}
 
 
 def _patch(document: Document | None, events: Iterable[dict[str, Any]]) -> Message:

@@ -86,7 +86,7 @@ class Page {
       session = await openSession(this.#Bokeh, {
         url: socketUrl(this.#config.ws_path),
         token: this.#config.token,
-        query: window.location.search.slice(1),
+        query: this.#query(),
         onError: (text) => this.#complain(text),
         // A first start may take as long as the server lets it; later a socket may open into nowhere.
         timeout: this.#session == null ? null : REOPEN_TIMEOUT_MS,
@@ -101,6 +101,15 @@ class Page {
       console.error(error);
       return NOT_SHOWN;
     }
+  }
+
+  /** What stands behind the `?`: the page's own arguments, and that it has been here before. */
+  #query() {
+    const query = new URLSearchParams(window.location.search);
+    if (this.#session != null) {
+      query.set("bokeh-reconnect", "1");
+    }
+    return query.toString();
   }
 
   async #show(session) {
