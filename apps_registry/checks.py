@@ -33,7 +33,7 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
 @register("apps_registry")
 def check_app_dirs(**kwargs: Any) -> list[CheckMessage]:
     """Directories of apps that are not there."""
-    if settings.APPS is not None:
+    if not isinstance(getattr(site, NAME, {}), dict) or settings.APPS is not None:
         return []
     if isinstance(settings.APP_DIRS, str | Path):
         hint = "Write a list of directories."

@@ -42,7 +42,7 @@ SETTINGS: dict[str, Setting] = {
         86400, "Seconds beyond that in which an open page whose session is gone gets a new one by itself."
     ),
     "UNUSED_SESSION_LIFETIME": Setting(60.0, "Seconds that a session is kept when no tab shows it."),
-    "CHECK_UNUSED_SESSIONS": Setting(5.0, "Seconds between two looks for unused sessions."),
+    "CHECK_UNUSED_SESSIONS": Setting(17.0, "Seconds between two looks for unused sessions."),
     "START_TIMEOUT": Setting(60.0, "Seconds that an app may take to build its document."),
     "STOP_TIMEOUT": Setting(10.0, "Seconds that sessions and hooks may take when the server stops."),
     "MAX_SESSIONS": Setting(2000, "Sessions that one process holds at most."),

@@ -16,6 +16,7 @@ from .exceptions import (
     InvalidToken,
     LoginRequired,
     OriginRefused,
+    ServerStopping,
     SessionNotYours,
     VizserverError,
 )
@@ -51,6 +52,10 @@ class DocumentConsumer(AsyncConsumer):
         writer = asyncio.create_task(self._write(connection))
         try:
             await self._read(session, connection)
+        except asyncio.CancelledError:
+            # Daphne ends so; the tab shall hear that it is to come back
+            await self._close(ServerStopping())
+            raise
         finally:
             session.detach(connection)
             connection.close()
@@ -63,7 +68,7 @@ class DocumentConsumer(AsyncConsumer):
         if len(protocols) != 2 or protocols[0] != "bokeh":
             raise InvalidToken
         claims = tokens.read(protocols[1], name)
-        self._check_origin(claims)
+        self._check_origin()
         user = await login.user_of(self.scope)
         # From here on the peer is a page of ours, and learns by close code and reason what is wrong
         await self._send({"type": "websocket.accept", "subprotocol": "bokeh"})
@@ -99,12 +104,13 @@ class DocumentConsumer(AsyncConsumer):
             token_payload=claims.payload,
         )
 
-    def _check_origin(self, claims: tokens.Claims) -> None:
-        origin = requests.header(self.scope, "origin")
+    def _check_origin(self) -> None:
+        host, origin = requests.header(self.scope, "host"), requests.header(self.scope, "origin")
+        if not origins.host_is_ours(host):
+            raise OriginRefused
         if not origin:
-            # A browser always names its origin; a Python client does not, and has the key instead
+            # A browser always names its origin; a Python client does not, and has the token alone
             return
-        host = requests.header(self.scope, "host")
         if not origins.is_allowed(origin, host, secure=self.scope.get("scheme") == "wss"):
             log.warning(
                 "A page of %s was refused; WEBSOCKET_ORIGINS or CSRF_TRUSTED_ORIGINS allow it.", origin

@@ -29,6 +29,7 @@ async def watch(host: Runtime, others: Iterable[Path] = ()) -> None:
         changed = {Path(path) for _, path in changes if not _IGNORED.intersection(Path(path).parts)}
         for app in _concerned(roots, extra, changed):
             log.info("%s has changed; its tabs load again.", app.name)
+            app.look_again()
             for session in host.pool.sessions(app.name):
                 host.pool.end_soon(session, AppReloaded())
 

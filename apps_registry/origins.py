@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from django.conf import settings as site
+from django.http.request import split_domain_port, validate_host
 
 from .conf import settings
 
@@ -29,6 +30,18 @@ def is_allowed(origin: str, host: str, *, secure: bool) -> bool:
     return any(_matches(name, port, pattern, parts.scheme) for pattern in settings.WEBSOCKET_ORIGINS)
 
 
+def host_is_ours(host: str) -> bool:
+    """Whether a request that names ``host`` is for this site, by ``ALLOWED_HOSTS`` as Django reads it.
+
+    Without this, a foreign page whose name was made to lead here would count as the same host.
+    """
+    allowed = site.ALLOWED_HOSTS
+    if site.DEBUG and not allowed:
+        allowed = [".localhost", "127.0.0.1", "[::1]"]
+    domain, _ = split_domain_port(host)
+    return bool(domain) and validate_host(domain, allowed)
+
+
 def _split_host(host: str, scheme: str) -> tuple[str, int]:
     try:
         parts = urlsplit(f"//{host}")
@@ -42,9 +55,17 @@ def _trusted(scheme: str, name: str, port: int, trusted: str) -> bool:
     return scheme == trusted_scheme and _matches(name, port, host, scheme)
 
 
+def _split_pattern(pattern: str) -> tuple[str, str]:
+    if pattern.startswith("["):
+        name, _, port = pattern[1:].partition("]")
+        return name, port.removeprefix(":")
+    name, _, port = pattern.partition(":")
+    return name, port
+
+
 def _matches(name: str, port: int, pattern: str, scheme: str) -> bool:
     """A pattern is ``HOST[:PORT]``, in which ``*`` stands for any host, port, or leading labels."""
-    wanted, _, wanted_port = pattern.lower().partition(":")
+    wanted, wanted_port = _split_pattern(pattern.lower())
     if wanted_port not in ("", "*") and wanted_port != str(port):
         return False
     if not wanted_port and wanted != "*" and port != _PORTS.get(scheme):

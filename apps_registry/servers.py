@@ -120,6 +120,14 @@ def run_daphne(application: Application, options: Options, ready: Callable[[int]
             super().listen_success(port)
             ready(getattr(port.getHost(), "port", 0))
 
+        async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+            is_close = message["type"] == "websocket.close"
+            if is_close and protocol in self.connections and protocol.state == protocol.STATE_OPEN:
+                # Daphne itself leaves the reason out
+                protocol.sendClose(code=message.get("code", 1000), reason=message.get("reason", ""))
+                return
+            await super().handle_reply(protocol, message)
+
         def listen_error(self, failure: Any) -> None:
             super().listen_error(failure)
             failures.append(failure)
@@ -131,8 +139,9 @@ def run_daphne(application: Application, options: Options, ready: Callable[[int]
         ping_interval=options.keep_alive or 10**9,
         ping_timeout=options.keep_alive or 10**9,
         websocket_timeout=-1,
-        websocket_max_message_size=settings.MAX_MESSAGE_SIZE,
-        websocket_max_frame_size=settings.MAX_MESSAGE_SIZE,
+        # Beyond its own limit daphne drops a socket without a word; ours is reached before
+        websocket_max_message_size=2 * settings.MAX_MESSAGE_SIZE,
+        websocket_max_frame_size=2 * settings.MAX_MESSAGE_SIZE,
         proxy_forwarded_address_header="X-Forwarded-For" if options.use_xheaders else None,
         proxy_forwarded_port_header="X-Forwarded-Port" if options.use_xheaders else None,
         proxy_forwarded_proto_header="X-Forwarded-Proto" if options.use_xheaders else None,

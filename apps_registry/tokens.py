@@ -44,7 +44,7 @@ class Claims:
 
     def opens_new(self, *, returning: bool) -> bool:
         """Whether a new session may still be made; for a page that comes back to a lost one, longer."""
-        grace = settings.RECONNECT_LIFETIME if returning else 0
+        grace = settings.RECONNECT_LIFETIME if returning and not self.may_push else 0
         return bool(time.time() < self.expires + grace)
 
 

@@ -209,12 +209,14 @@ async def app_static(request: HttpRequest, name: str, path: str) -> HttpResponse
 
 def _find(folder: Path, path: str) -> Path:
     try:
-        file = Path(safe_join(folder.resolve(), path))
-    except (SuspiciousFileOperation, ValueError):
-        raise AppNotFound("There is no such file.") from None
-    if not file.is_file() or not file.resolve().is_relative_to(folder.resolve()):
-        raise AppNotFound("There is no such file.")
-    return file
+        folder = folder.resolve()
+        file = Path(safe_join(folder, path))
+        if file.is_file() and file.resolve().is_relative_to(folder):
+            return file
+    except (SuspiciousFileOperation, ValueError, OSError):
+        # A name that no file system takes is no file either
+        pass
+    raise AppNotFound("There is no such file.")
 
 
 async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:

@@ -4,6 +4,9 @@ A table stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`. `tests/t
 date. With `--check`, nothing is written, and the exit code tells.
 """
 
+# The imports below need the path and the settings that the script sets up first.
+# ruff: noqa: E402
+
 from __future__ import annotations
 
 import os
@@ -42,7 +45,8 @@ def settings() -> Iterator[str]:
 def _default(setting: Setting) -> str:
     if callable(setting.default):
         return "see right"
-    text = {str: '`"{}"`', tuple: "`[]`"}.get(type(setting.default), "`{}`").format(setting.default)
+    form = '`"{}"`' if isinstance(setting.default, str) else "`{}`"
+    text = form.format([] if setting.default == () else setting.default)
     mebibytes = setting.default / 2**20 if isinstance(setting.default, int) else 0
     return f"{text} ({mebibytes:g} MiB)" if mebibytes >= 1 else text
 

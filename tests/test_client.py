@@ -43,9 +43,9 @@ class Client:
 
     async def line(self) -> str:
         """The next line that it writes; what it complained of, if it has ended instead."""
-        assert self.process.stdout is not None and self.process.stderr is not None
+        assert self.process.stdout is not None
         line = await asyncio.wait_for(self.process.stdout.readline(), SOON)
-        assert line, (await self.process.stderr.read()).decode()
+        assert line, (await self.end())[1]
         return line.decode().strip()
 
     async def go(self) -> None:
@@ -191,7 +191,7 @@ async def test_request_arguments_reach_the_app(open_server: RunningServer):
 
 
 async def test_the_holder_of_the_key_is_served(signed_server: RunningServer, key: dict[str, str]):
-    assert "Gävle" in await outcome("ask", f"{signed_server.url}/apps/witness", env=key)
+    assert bokeh_version in await outcome("ask", f"{signed_server.url}/apps/witness", env=key)
     async with client("double", signed_server.url, env=key) as doubler:
         assert await doubler.line()
 
@@ -212,6 +212,15 @@ async def test_without_the_empty_app_nothing_takes_documents(site: Site, asgi_se
     with site.serve("--server", asgi_server, "--session-ids", "unsigned", *APPS) as server:
         for path in ("", "/apps/blank"):
             assert "OSError" in await refusal("double", server.url + path)
+
+
+async def test_a_client_ends_when_its_server_stops(site: Site, asgi_server: str):
+    with site.serve("--server", asgi_server, "--session-ids", "unsigned", "--blank", *APPS) as server:
+        async with client("double", server.url) as doubler:
+            await doubler.line()
+            server.process.terminate()
+            await doubler.end()
+            assert doubler.process.returncode == 0
 
 
 # With a browser

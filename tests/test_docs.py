@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import configparser
 import importlib.util
 import json
@@ -51,7 +52,8 @@ USERS_PROGRAMS = {"pre-commit"}
 @pytest.fixture(scope="module")
 def generate() -> ModuleType:
     spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -124,7 +126,7 @@ def test_the_index_names_every_page():
 
 def test_every_block_is_run_or_says_why_not():
     run = {"app", "client", "settings", "site", "test"}
-    left = [b for b in docs.with_word("norun")]
+    left = docs.with_word("norun")
     assert all(len(block.words["norun"]) > 10 for block in left)
     assert len(left) <= MAX_NOT_RUN, [str(block) for block in left]
     for block in docs.blocks():
@@ -162,11 +164,11 @@ def test_commands_and_their_options_exist(block: Block):
     assert found
     for command, _ in found:
         for part in command.split(" && "):
-            _check_command([word for word in shlex.split(part, comments=True) if not re.match(r"[A-Z_]+=", word)])
+            _check_command(shlex.split(part, comments=True))
 
 
 def _check_command(words: list[str]) -> None:
-    match words:
+    match [word for word in words if not re.match(r"[A-Z_]+=", word)]:
         case ["python" | ".venv/bin/python", "manage.py", name, *rest]:
             load_command_class(get_commands()[name], name).create_parser("manage.py", name).parse_args(rest)
         case ["python", "-m", "pytest", *_]:
@@ -174,7 +176,8 @@ def _check_command(words: list[str]) -> None:
         case ["python", path]:
             assert (ROOT / path).is_file()
         case ["make", *targets]:
-            assert set(targets) <= set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+            known = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+            assert set(targets) <= set(known)
         case ["bokeh", "serve", *rest]:
             parser = argparse.ArgumentParser(exit_on_error=False)
             Serve(parser)
@@ -200,13 +203,20 @@ def test_commands_do_what_is_shown(page: Path, folder: Path, environment: dict[s
 # Apps
 
 
+_PYTEST_INI = f"""[pytest]
+DJANGO_SETTINGS_MODULE = tests.settings
+asyncio_default_fixture_loop_scope = function
+asyncio_mode = auto
+pythonpath = {ROOT}
+"""
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A directory like that of the project, with the apps of the docs in ``bokeh_apps/``."""
     docs.write_apps(tmp_path / "bokeh_apps")
     (tmp_path / "manage.py").symlink_to(MANAGE)
-    ini = f"[pytest]\nDJANGO_SETTINGS_MODULE = tests.settings\npythonpath = {ROOT}\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
-    (tmp_path / "pytest.ini").write_text(ini)
+    (tmp_path / "pytest.ini").write_text(_PYTEST_INI)
     return tmp_path
 
 
@@ -289,15 +299,15 @@ def test_a_client_script_runs_beside_a_server(block: Block, site: Site, tmp_path
 
 
 def _manage(site: Site, *words: str) -> str:
-    command = [sys.executable, str(MANAGE), *words]
-    return subprocess.run(command, env=site.env(debug=True), check=True, capture_output=True, text=True).stdout.strip()
+    command, env = [sys.executable, str(MANAGE), *words], site.env(debug=True)
+    return subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout.strip()
 
 
 # Another site
 
 
 @pytest.fixture
-def another_site(tmp_path: Path) -> Iterator[Path]:
+def another_site(tmp_path: Path) -> Path:
     """A fresh Django project to which the blocks of the docs were added."""
     project = tmp_path / "project"
     project.mkdir()
@@ -308,25 +318,30 @@ def another_site(tmp_path: Path) -> Iterator[Path]:
         with path.open("a" if "append" in block.words else "w") as file:
             file.write(f"\n{block.text}")
     docs.write_apps(project / "bokeh_apps")
-    yield project
+    return project
 
 
 @pytest.mark.slow
-async def test_apps_on_another_site(another_site: Path, monkeypatch: pytest.MonkeyPatch):
+def test_apps_on_another_site(another_site: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(another_site)
-    env = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
-    env |= {"PYTHONPATH": str(ROOT)}
     monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     for words in (["-c", "import mysite.asgi"], ["manage.py", "check"], ["manage.py", "migrate", "-v0"]):
-        subprocess.run([sys.executable, *words], env=env, check=True)
-    with run_server(env=env) as server:
+        subprocess.run([sys.executable, *words], check=True)
+    with run_server() as server:
         assert server.url.endswith("/viz")
         page = httpx.get(f"{server.url}/apps/hello").text
         origin = server.url.removesuffix("/viz")
-        for address in set(re.findall(r'(?:src|href)="(/[^"]+)"', page)):
+        addresses = set(re.findall(r'(?:src|href)="(/[^"]+)"', page))
+        assert "/static/bokeh/js/bokeh.min.js" in addresses
+        for address in addresses:
             assert httpx.get(origin + address).status_code == 200, address
-        async with connect(f"{server.ws_url}/apps/hello/ws", token_of(page)) as tab:
-            assert len(tab.document.roots) == 1
+        asyncio.run(_opens(f"{server.ws_url}/apps/hello/ws", token_of(page)))
+
+
+async def _opens(url: str, token: str) -> None:
+    async with connect(url, token) as tab:
+        assert len(tab.document.roots) == 1
 
 
 def test_the_lines_of_the_readme_are_those_of_the_page():

@@ -110,7 +110,12 @@ def test_an_unknown_app_is_not_found_at_any_door(server: RunningServer):
         answer = fetch(server, f"/apps/nothing{door}")
         assert answer.status_code == 404, door
         assert_tells_nothing(answer.text)
-    assert fetch(server, "/apps/witness/").status_code == 404
+
+
+def test_a_slash_too_many_leads_to_the_page(server: RunningServer):
+    # `session.show()` of bokeh.client writes one
+    answer = fetch(server, "/apps/witness/?colour=red")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/apps/witness?colour=red")
 
 
 def test_doors_that_only_show_take_no_post(server: RunningServer):

@@ -89,6 +89,10 @@ class App:
                 self._lock.release()
         return code
 
+    def look_again(self) -> None:
+        """Let the next session look at the files, however short a time ago the last one did."""
+        self._next_look = 0.0
+
     def close(self) -> None:
         """The app is served no more: its code is let go with the last session."""
         with self._lock:

@@ -16,7 +16,7 @@ from channels.routing import get_default_application
 from django.conf import settings as site
 from django.core.management.base import BaseCommand, CommandError
 from django.templatetags.static import static
-from django.urls import reverse
+from django.urls import reverse, set_script_prefix
 
 from ...conf import override, settings
 from ...servers import SERVERS, Options, with_prefix
@@ -47,6 +47,14 @@ class Command(BaseCommand):
                 kwargs["default"] = False
             parser.add_argument(option.flag, **kwargs)
 
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Set first what the system checks make use of: addresses and templates."""
+        if options["prefix"].strip("/"):
+            _set_prefix("/" + options["prefix"].strip("/"))
+        if options["index"]:
+            override(INDEX=_template(options["index"]))
+        return super().execute(*args, **options)
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Read the options, then serve until told to stop."""
         self._log(options)
@@ -69,8 +77,7 @@ class Command(BaseCommand):
             SERVERS[options["server"]](application, listen, lambda port: self._ready(listen, port, options))
 
     def _ready(self, listen: Options, port: int, options: dict[str, Any]) -> None:
-        prefix = options["prefix"].strip("/")
-        base = listen.address(port) + (f"/{prefix}" if prefix else "")
+        base = listen.address(port)
         start = base + reverse("apps_registry:catalogue")
         self.stdout.write(f"Vizserver is running at {start}")
         self.stdout.flush()
@@ -91,6 +98,14 @@ class Command(BaseCommand):
         if options["log_level"]:
             level = {"trace": "DEBUG"}.get(options["log_level"], options["log_level"].upper())
             root.setLevel(level)
+
+
+def _set_prefix(prefix: str) -> None:
+    site.FORCE_SCRIPT_NAME = prefix
+    set_script_prefix(f"{prefix}/")
+    for name in ("STATIC_URL", "MEDIA_URL"):
+        # Django keeps these as they were under the old prefix
+        site.__dict__.pop(name, None)
 
 
 def _check_addresses(options: dict[str, Any]) -> None:
@@ -126,8 +141,6 @@ def _set_settings(options: dict[str, Any]) -> None:
         value = options[option.name]
         if option.setting is not None and value is not None:
             values[option.setting] = value * option.scale if option.scale != 1 else value
-    if options["index"]:
-        values["INDEX"] = _template(options["index"])
     if options["disable_index"]:
         values["INDEX"] = False
     if options["blank"]:
