@@ -44,10 +44,11 @@ class DocumentConsumer(AsyncConsumer):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope, self._receive, self._send = scope, receive, send
         await receive()
+        self._accepted = False
         try:
             session, connection = await self.connect()
         except VizserverError as error:
-            await self._close(error)
+            await (self._close(error) if self._accepted else self._refuse(error))
             return
         writer = asyncio.create_task(self._write(connection))
         try:
@@ -70,9 +71,14 @@ class DocumentConsumer(AsyncConsumer):
         claims = tokens.read(protocols[1], name)
         self._check_origin()
         user = await login.user_of(self.scope)
+        host = await runtime.get()
+        if not requests.header(self.scope, "origin"):
+            # A Python client understands an HTTP status, and no close code
+            await host.app(name)
         # From here on the peer is a page of ours, and learns by close code and reason what is wrong
         await self._send({"type": "websocket.accept", "subprotocol": "bokeh"})
-        session = await self._session(name, claims, user)
+        self._accepted = True
+        session = await self._session(host, name, claims, user)
         connection = Connection(
             limit=settings.OUTBOX_SIZE,
             may_push=claims.may_push,
@@ -81,8 +87,7 @@ class DocumentConsumer(AsyncConsumer):
         session.attach(connection)
         return session, connection
 
-    async def _session(self, name: str, claims: tokens.Claims, user: Any) -> Session:
-        host = await runtime.get()
+    async def _session(self, host: runtime.Runtime, name: str, claims: tokens.Claims, user: Any) -> Session:
         app = await host.app(name)
         if not claims.may_push:
             if not permissions.may(user, "open", app):
@@ -143,6 +148,15 @@ class DocumentConsumer(AsyncConsumer):
                 connection.sent(frames)
             if connection.closed is not None:
                 await self._close(connection.closed)
+
+    async def _refuse(self, error: VizserverError) -> None:
+        if "websocket.http.response" not in self.scope.get("extensions", {}):
+            await self._send({"type": "websocket.close", "code": error.close_code})
+            return
+        headers = [(b"content-type", b"text/plain; charset=utf-8")]
+        start = {"type": "websocket.http.response.start", "status": error.status, "headers": headers}
+        await self._send(start)
+        await self._send({"type": "websocket.http.response.body", "body": str(error).encode()})
 
     async def _close(self, error: VizserverError) -> None:
         reason = str(error).encode()[:_MAX_REASON].decode(errors="ignore")

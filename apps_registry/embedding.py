@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bokeh.core.templates import FILE, MACROS, get_env
+from bokeh.document import DEFAULT_TITLE
 from bokeh.embed.elements import div_for_render_item
 from bokeh.embed.util import RenderItem
 from bokeh.resources import Resources
@@ -48,7 +49,7 @@ class Page:
     @property
     def title(self) -> str:
         """What the window is called until the app says otherwise."""
-        if self.session is not None:
+        if self.session is not None and self.session.document.title != DEFAULT_TITLE:
             return self.session.document.title
         return self.code.title or self.app.name
 
@@ -83,6 +84,14 @@ async def prepare(
 
     Raises ``AppError`` when the app's code fails.
     """
+    try:
+        return await _prepare(host, app, request, user, session_id)
+    except AppError as error:
+        host.report(app.name, error.reference, error)
+        raise
+
+
+async def _prepare(host: Runtime, app: App, request: HttpRequest, user: Any, session_id: str | None) -> Page:
     code = await host.code(app)
     if settings.WATCH is not None and app.error is not None:
         # Who edits the app wants to see the error, and not the code from before

@@ -61,7 +61,7 @@ class Runtime:
             on_thread_end=connections.close_all,
         )
         self._collector = Collector(lambda: self.workers.outstanding == 0)
-        self.pool = Pool(self.workers, _limits, collector=self._collector, on_error=self._remember)
+        self.pool = Pool(self.workers, _limits, collector=self._collector, on_error=self.report)
         self._failures: dict[str, Failure] = {}
         self._loaded: dict[str, Code] = {}
         self._loading = asyncio.Lock()
@@ -76,7 +76,7 @@ class Runtime:
             try:
                 await self.code(app)
             except AppError as error:
-                log.error("%s: %s\n%s", app.name, error, error.detail)
+                self.report(app.name, error.reference, error)
         self._collector.start()
         if settings.WATCH is not None:
             from .development import watch
@@ -149,7 +149,12 @@ class Runtime:
         failure = self._failures.get(reference)
         return failure if failure is not None and failure.app_name == app_name else None
 
-    def _remember(self, app_name: str, reference: str, error: BaseException) -> None:
+    def report(self, app_name: str, reference: str, error: BaseException) -> None:
+        """Take note of what app code did wrong, for the log and for staff; once per reference."""
+        if reference in self._failures:
+            return
+        if isinstance(error, AppError):
+            log.error("%s: %s\n%s", app_name, error, error.detail)
         detail = error.detail if isinstance(error, VizserverError) else describe(error)
         self._failures[reference] = Failure(app_name, detail)
         while len(self._failures) > MAX_FAILURES:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -104,9 +105,19 @@ def run_uvicorn(application: Application, options: Options, ready: Callable[[int
         timeout_graceful_shutdown=int(settings.STOP_TIMEOUT),
     )
     server = Server(config)
-    server.run()
+    # When it has stopped in good order it raises the signal again, which is no failure
+    before = {number: signal.signal(number, _ignore) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        server.run()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     if not server.started:
         raise SystemExit(1)
+
+
+def _ignore(number: int, frame: object) -> None:
+    """What a signal does that the server has heeded already."""
 
 
 def run_daphne(application: Application, options: Options, ready: Callable[[int], None]) -> None:
@@ -123,8 +134,9 @@ def run_daphne(application: Application, options: Options, ready: Callable[[int]
         async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
             is_close = message["type"] == "websocket.close"
             if is_close and protocol in self.connections and protocol.state == protocol.STATE_OPEN:
-                # Daphne itself leaves the reason out
-                protocol.sendClose(code=message.get("code", 1000), reason=message.get("reason", ""))
+                # Daphne itself leaves the reason out, and autobahn refuses codes such as 1012
+                reason = message.get("reason", "").encode()
+                protocol.sendCloseFrame(code=message.get("code", 1000), reasonUtf8=reason)
                 return
             await super().handle_reply(protocol, message)
 

@@ -26,6 +26,8 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
 
+from bokeh.resources import DEFAULT_SERVER_PORT
+from bokeh.server import core
 from django.core.management import get_commands, load_command_class
 
 from apps_registry import exceptions
@@ -73,6 +75,28 @@ def _option_default(option: Option) -> str:
     return f"`{default}`" if default or default == 0 else ""
 
 
+#: What an option is under `bokeh serve` when it is not given.
+_STOCK_DEFAULTS = {
+    "--address": "all interfaces",
+    "--check-unused-sessions": core.DEFAULT_CHECK_UNUSED_MS,
+    "--keep-alive": core.DEFAULT_KEEP_ALIVE_MS,
+    "--port": DEFAULT_SERVER_PORT,
+    "--session-ids": "unsigned",
+    "--session-token-expiration": core.DEFAULT_SESSION_TOKEN_EXPIRATION,
+    "--unused-session-lifetime": core.DEFAULT_UNUSED_LIFETIME_MS,
+    "--websocket-max-message-size": core.DEFAULT_WEBSOCKET_MAX_MESSAGE_SIZE_BYTES,
+}
+
+
+def defaults() -> Iterator[str]:
+    """The options that `bokeh serve` has too, with another default."""
+    yield from _head("option", "`bokeh serve`", "here")
+    for option in OPTIONS:
+        stock, here = _STOCK_DEFAULTS.get(option.flag), _option_default(option)
+        if stock is not None and here != f"`{stock}`":
+            yield _row(f"`{option.flag}`", stock, here)
+
+
 def replaced() -> Iterator[str]:
     """The options of ``bokeh serve`` that are not here."""
     yield from _head("option of `bokeh serve`", "what does its work")
@@ -114,7 +138,7 @@ def _row(*cells: object) -> str:
 
 
 TABLES: dict[str, Callable[[], Iterator[str]]] = {
-    table.__name__: table for table in (settings, options, replaced, commands, hooks, errors)
+    table.__name__: table for table in (settings, options, defaults, replaced, commands, hooks, errors)
 }
 
 

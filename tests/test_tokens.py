@@ -234,8 +234,13 @@ async def test_the_door_wants_a_token_of_this_app(server: RunningServer):
 async def test_a_socket_of_no_app_is_refused(server: RunningServer):
     await assert_refused(f"{server.ws_url}/apps/nothing/ws", ["bokeh", page_token(server, "witness")])
     await assert_refused(f"{server.ws_url}/no/such/address", ["bokeh", page_token(server, "witness")])
-    # A token for an app that was there when the page was made
-    assert await closing(f"{server.ws_url}/apps/nothing/ws", tokens.page_token("nothing", None)) == 4404
+    # A token for an app that was there when the page was made: a page hears a code, a client a status
+    url, token = f"{server.ws_url}/apps/nothing/ws", tokens.page_token("nothing", None)
+    assert await closing(url, token, {"Origin": server.url}) == 4404
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect_websocket(url, subprotocols=["bokeh", token]):
+            pass
+    assert refused.value.response.status_code in (404, 403)
 
 
 async def test_an_expired_token_opens_a_live_session_and_no_new_one(server: RunningServer, monkeypatch):

@@ -206,8 +206,8 @@ class Code:
         with patch_curdoc(document), output.output_ignored(self.app_name):
             exec(self._main, vars(module))  # noqa: S102 - the app itself
         if self._validate_all or not self._validated:
-            self._validated = True
             document.validate()
+            self._validated = True
 
     def _new_main(self, document: Document) -> ModuleType:
         with self._lock:

@@ -234,7 +234,6 @@ class Pool:
         if task.cancelled() or (error := task.exception()) is None:
             return
         if isinstance(error, AppError):
-            log.error("%s: %s\n%s", key[0], error, error.detail)
             if self._on_error is not None:
                 self._on_error(key[0], error.reference, error)
         elif not isinstance(error, VizserverError):

@@ -8,7 +8,6 @@ import logging
 import sys
 import webbrowser
 from argparse import ArgumentParser
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +56,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Read the options, then serve until told to stop."""
+        # Importing it sets up logging as the settings say, once more
+        application = with_prefix(get_default_application(), options["prefix"])
         self._log(options)
         _check_addresses(options)
         _check_static_files()
@@ -71,10 +72,7 @@ class Command(BaseCommand):
             ssl_certfile=options["ssl_certfile"],
             ssl_keyfile=options["ssl_keyfile"],
         )
-        application = with_prefix(get_default_application(), options["prefix"])
-        # uvicorn raises a SIGINT again when it has stopped in good order
-        with suppress(KeyboardInterrupt):
-            SERVERS[options["server"]](application, listen, lambda port: self._ready(listen, port, options))
+        SERVERS[options["server"]](application, listen, lambda port: self._ready(listen, port, options))
 
     def _ready(self, listen: Options, port: int, options: dict[str, Any]) -> None:
         base = listen.address(port)
