@@ -75,4 +75,7 @@ async def error_answer(request: HttpRequest, error: VizserverError) -> HttpRespo
         }
         response = await render_page(request, "apps_registry/error.html", context, status=error.status)
     add_never_cache_headers(response)
+    if settings.WATCH is not None:
+        # Who edits the app sees it as soon as it is right again
+        response["Refresh"] = "2"
     return response

@@ -6,11 +6,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from channels.routing import ProtocolTypeRouter
-
-from . import runtime
-from .routing import websocket_router
-
 log = logging.getLogger(__name__)
 
 type Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -20,6 +15,11 @@ type Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 def asgi_application(django_application: Any) -> Application:
     """Serve HTTP by ``django_application``, the sockets of apps beside it, and start and stop with the server."""
+    # Not before: a site may import this module before it has set up Django
+    from channels.routing import ProtocolTypeRouter
+
+    from .routing import websocket_router
+
     application: Application = ProtocolTypeRouter(
         {"http": django_application, "websocket": websocket_router, "lifespan": _lifespan}
     )
@@ -27,6 +27,8 @@ def asgi_application(django_application: Any) -> Application:
 
 
 async def _lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    from . import runtime
+
     while True:
         event = await receive()
         kind = event["type"]

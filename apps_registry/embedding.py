@@ -161,9 +161,7 @@ def render_own_template(page: Page) -> str:
         **document.template_variables,
         "title": document.title,
         "bokeh_js": _script_tags(page),
-        "bokeh_css": format_html_join(
-            "\n", '<link rel="stylesheet" href="{}">', ((url,) for url in page.style_urls)
-        ),
+        "bokeh_css": _style_tags(page),
         "plot_script": config + _page_script(),
         "docs": [item],
         "doc": item,
@@ -180,6 +178,13 @@ def render_own_template(page: Page) -> str:
 
 def _page_script() -> SafeString:
     return format_html('<script type="module" src="{}"></script>', static("apps_registry/page.js"))
+
+
+def _style_tags(page: Page) -> SafeString:
+    tags = format_html_join("\n", '<link rel="stylesheet" href="{}">', ((url,) for url in page.style_urls))
+    # Without an icon of its own a page makes browsers ask for /favicon.ico
+    icon = '<link rel="icon" href="{}" type="image/svg+xml">'
+    return tags + format_html(icon, static("apps_registry/icon.svg"))
 
 
 def _script_tags(page: Page) -> SafeString:

@@ -23,7 +23,7 @@ type Job = Callable[[], Any]
 type Done = Callable[[Any, BaseException | None], None]
 
 #: How long a job may run, in seconds, before another thread takes the following jobs.
-HANDOVER_SECONDS = 0.005
+HANDOVER_SECONDS = 0.002
 
 
 class Workers:

@@ -13,12 +13,13 @@ from typing import Any
 
 from channels.routing import get_default_application
 from django.conf import settings as site
+from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.management.base import BaseCommand, CommandError
 from django.templatetags.static import static
 from django.urls import reverse, set_script_prefix
 
 from ...conf import override, settings
-from ...servers import SERVERS, Options, with_prefix
+from ...servers import SERVERS, Application, Options, with_prefix
 from ..options import OPTIONS
 
 
@@ -57,7 +58,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Read the options, then serve until told to stop."""
         # Importing it sets up logging as the settings say, once more
-        application = with_prefix(get_default_application(), options["prefix"])
+        application = with_prefix(_with_static_files(get_default_application()), options["prefix"])
         self._log(options)
         _check_addresses(options)
         _check_static_files()
@@ -96,6 +97,16 @@ class Command(BaseCommand):
         if options["log_level"]:
             level = {"trace": "DEBUG"}.get(options["log_level"], options["log_level"].upper())
             root.setLevel(level)
+
+
+def _with_static_files(application: Application) -> Application:
+    """Serve static files under ``DEBUG``, as ``runserver`` does, on a site that does not do it itself."""
+    if not site.DEBUG or any(
+        "whitenoise" in name.lower() or "static" in name.lower() for name in site.MIDDLEWARE
+    ):
+        return application
+    handler: Application = ASGIStaticFilesHandler(application)  # type: ignore[arg-type]
+    return handler
 
 
 def _set_prefix(prefix: str) -> None:
