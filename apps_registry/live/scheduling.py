@@ -39,8 +39,9 @@ class Schedule:
         self._loop.call_soon_threadsafe(self._remove, callback.id)
 
     def close(self) -> None:
-        """Forget all callbacks, and those to come."""
+        """Forget all callbacks, those to come, and the session."""
         self._closed = True
+        self._run = _nothing
         for callback_id in list(self._waiting):
             self._remove(callback_id)
 
@@ -83,3 +84,7 @@ class Schedule:
 
         locked = not getattr(callback.callback, "nolock", False)
         self._run(run, locked=locked, done=done)
+
+
+def _nothing(fn: Callable[[], Any], *, locked: bool, done: Callable[[], None]) -> None:
+    """How callbacks are run when their session is gone: not at all."""

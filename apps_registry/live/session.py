@@ -130,7 +130,6 @@ class Session:
         self.document.callbacks.collect = None  # type: ignore[attr-defined]
         self.own_models = dict
         self._context = contextvars.Context()
-        self._schedule = Schedule(self._loop, _refuse)
 
     # The one door
 
@@ -317,7 +316,3 @@ class Session:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _refuse(fn: Callable[[], Any], *, locked: bool, done: Callable[[], None]) -> None:
-    """What a schedule runs callbacks with when its session is gone: nothing."""
