@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,11 @@ from django.contrib.staticfiles.finders import BaseFinder
 from django.contrib.staticfiles.utils import matches_patterns
 from django.core.files.storage import FileSystemStorage
 
+from .exceptions import AppError
+from .live.extensions import imported_extensions
 from .registry import Registry
+
+log = logging.getLogger(__name__)
 
 #: Of BokehJS: what a browser loads, and the maps that tell where in the sources it came from.
 _BOKEHJS_SUFFIXES = (".min.js", ".min.js.map", ".css")
@@ -36,7 +41,9 @@ class BokehFinder(BaseFinder):
     def find(self, path: str, find_all: bool = False, **kwargs: Any) -> Any:
         """The absolute path of a static file, or ``[]``."""
         matches = []
-        for folder in self._folders():
+        # Whoever asks for a file of an extension has a page of an app that has imported it
+        loaded = [_Folder(f"bokeh/extensions/{name}", place) for name, place in extension_dirs.items()]
+        for folder in [*self._folders(), *loaded]:
             if not path.startswith(folder.prefix + "/"):
                 continue
             name = path.removeprefix(folder.prefix + "/")
@@ -49,7 +56,8 @@ class BokehFinder(BaseFinder):
     def list(self, ignore_patterns: Iterable[str] | None) -> Iterator[tuple[str, FileSystemStorage]]:
         """All static files, each with the storage that holds it."""
         patterns = [*(ignore_patterns or ())]
-        for folder in self._folders():
+        extensions = dict(self._extensions())
+        for folder in [*self._folders(), *extensions.values()]:
             base = Path(folder.location)
             for file in sorted(base.rglob("*")):
                 name = file.relative_to(base).as_posix()
@@ -59,10 +67,20 @@ class BokehFinder(BaseFinder):
                     continue
                 yield name, folder
 
+    def _extensions(self) -> Iterator[tuple[str, _Folder]]:
+        """The extension packages that apps import, as far as they can be had."""
+        for app in self._registry.apps():
+            try:
+                found = imported_extensions(app.path)
+            except (AppError, ImportError) as error:
+                log.warning("The extension packages of %s are left out: %s", app.name, error)
+                continue
+            for extension in found:
+                prefix = f"bokeh/extensions/{extension.name}"
+                yield extension.name, _Folder(prefix, extension.directory)
+
     def _folders(self) -> Iterator[_Folder]:
         yield _Folder("bokeh", Path(bokeh_settings.bokehjs_path()))
-        for name, location in extension_dirs.items():
-            yield _Folder(f"bokeh/extensions/{name}", location)
         for app in self._registry.apps():
             if app.path.is_dir() and (app.path / "static").is_dir():
                 yield _Folder(f"apps/{app.name}", app.path / "static")

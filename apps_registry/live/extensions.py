@@ -5,6 +5,7 @@ Bokeh gives each page those of all models in the process, and ends the process w
 
 from __future__ import annotations
 
+import importlib
 import re
 import threading
 from collections.abc import Iterable, Iterator
@@ -24,6 +25,8 @@ from . import adapter
 from .failures import again, guarded
 from .importing import PREFIX, is_main
 from .loading import Code
+from .scanning import scan
+from .sources import Sources
 
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
@@ -76,6 +79,18 @@ def page_scripts(code: Code, document: Document) -> PageScripts:
         _urls(linked, "__css__"),
         _compile_once(code, custom) if custom else "",
     )
+
+
+def imported_extensions(path: Path) -> list[Extension]:
+    """The extension packages that an app's files import; they are imported too, to learn where they lie.
+
+    Raises ``AppError`` for a package that is not whole, ``ImportError`` for one that does not import.
+    """
+    sources = Sources(path)
+    names = scan(sources.files, sources.main).extensions
+    for name in names:
+        importlib.import_module(name)
+    return list(_extensions(cls for cls in Model.model_class_reverse_map.values() if _package(cls) in names))
 
 
 def _package(cls: type[HasProps]) -> str | None:
