@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -18,8 +17,6 @@ from django.utils.cache import add_never_cache_headers
 from . import permissions
 from .conf import settings
 from .exceptions import AppError, LoginRequired, VizserverError
-
-log = logging.getLogger(__name__)
 
 type View = Callable[..., Awaitable[HttpResponseBase]]
 

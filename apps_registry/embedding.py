@@ -58,7 +58,7 @@ class Page:
         """Whether the app lays out its page itself."""
         return self.session is not None and self.session.document.template is not FILE
 
-    def config(self, *, use_for_title: bool = True) -> dict[str, Any]:
+    def config(self) -> dict[str, Any]:
         """What ``page.js`` has to know."""
         config = {
             "token": self.token,
@@ -66,7 +66,7 @@ class Page:
             "ws_path": reverse("apps_registry:ws", args=[self.app.name]),
             "roots": self.roots,
             "element": self.element,
-            "use_for_title": use_for_title,
+            "use_for_title": True,
             "page_url": reverse("apps_registry:app", args=[self.app.name]),
             "catalogue_url": reverse("apps_registry:catalogue"),
         }
@@ -120,7 +120,6 @@ async def _prepare(host: Runtime, app: App, request: HttpRequest, user: Any, ses
         page.style_urls += scripts.style_urls
         if scripts.compiled:
             page.raw_scripts.append(scripts.compiled.replace("</script", r"<\/script"))
-        page.roots = {str(root.id): make_globally_unique_css_safe_id() for root in session.document.roots}
     return page
 
 
@@ -129,7 +128,7 @@ async def _extra(host: Runtime, code: Code, app_request: Any) -> Mapping[str, An
     if hook is None:
         return {}
     try:
-        extra = await host.call(hook, app_request)
+        extra = await host.workers.call(lambda: hook(app_request))
     except Exception as error:
         raise AppError(detail=f"process_request: {error!r}") from error
     if not isinstance(extra, Mapping):

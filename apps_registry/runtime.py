@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,8 +126,6 @@ class Runtime:
         token_payload: Mapping[str, Any],
     ) -> Session:
         """The session of this id, made when it is not there. Raises what ``Pool.open`` raises."""
-        if (session := self.pool.find(app.name, session_id, owner)) is not None:
-            return session
         return await self.pool.open(
             app.name,
             lambda: self.code(app),
@@ -138,11 +135,6 @@ class Runtime:
             token_payload=token_payload,
             logout_url=settings.LOGOUT_URL,
         )
-
-    async def call(self, fn: Callable[..., Any], *args: Any) -> Any:
-        """The result of app code outside of any session: on a worker thread, awaited when it is async."""
-        result = await self.workers.run(lambda: fn(*args))
-        return await result if inspect.isawaitable(result) else result
 
     def failure(self, app_name: str, reference: str) -> Failure | None:
         """What a viewer of ``app_name`` was told by ``reference``, if it is still remembered."""
@@ -165,7 +157,7 @@ class Runtime:
         if fn is None:
             return
         try:
-            await self.call(fn, self.pool.server_context(app_name))
+            await self.workers.call(lambda: fn(self.pool.server_context(app_name)))
         except Exception:
             log.exception("The hook %s of %s failed.", hook, app_name)
 

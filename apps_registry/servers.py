@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 import socket
 from collections.abc import Awaitable, Callable
@@ -12,8 +11,6 @@ from typing import Any
 
 from . import runtime
 from .conf import settings
-
-log = logging.getLogger(__name__)
 
 type Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import logging
 import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import TimeoutError
 from contextlib import suppress
 from typing import Any
-
-log = logging.getLogger(__name__)
 
 type Stop = Callable[[], Awaitable[None]]
 

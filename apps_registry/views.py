@@ -105,7 +105,6 @@ async def _page(request: HttpRequest, name: str) -> HttpResponse:
     page = await embedding.prepare(host, app, request, user=user, session_id=_named_session(request))
     if page.has_own_template:
         return _private(HttpResponse(embedding.render_own_template(page)))
-    page.roots = {}
     context = {
         "app": {"name": app.name, "title": page.title, "description": ""},
         "config": page.config(),

@@ -2,7 +2,8 @@
 
 Sessions cut their own circles of references when they end, so that little is left to be found. What
 is left is looked for while the process is idle: a full collection visits all objects of all
-live sessions, and would hold everybody up (measured: 34 s for one who stays while 300 leave).
+live sessions, and would hold everybody up (``make bench``: 0.9 s and more on ``BokehASGI`` 3.10.2
+for one who stays while 300 leave; 45 ms here).
 """
 
 from __future__ import annotations

@@ -200,9 +200,7 @@ class Pool:
         try:
             await self._run_created(live)
             await session.run(lambda: code.build(session.document))
-            document = session.document
-            if own := code.models(document):
-                session.own_models = lambda: own
+            session.own_models = code.models(session.document)
             session.start()
         except asyncio.CancelledError:
             # The server stops, and the app's code may still be at work in the document

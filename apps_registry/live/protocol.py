@@ -29,7 +29,7 @@ def turn_for(session: Session, connection: Connection, message: wire.Message) ->
 
 def _pull(session: Session, turn: Turn, message: wire.Message) -> Callable[[], None]:
     def pull() -> None:
-        text, buffers = adapter.document_json(session.document, session.own_models())
+        text, buffers = adapter.document_json(session.document, session.own_models)
         content = b'{"doc":' + text + b"}"
         turn.reply = wire.frames("PULL-DOC-REPLY", content, buffers, reply_to=message.id)
         turn.gives_document = True
@@ -53,8 +53,7 @@ def _push(session: Session, turn: Turn, message: wire.Message) -> Callable[[], N
 
 def _patch(session: Session, turn: Turn, message: wire.Message) -> Callable[[], None]:
     def patch() -> None:
-        own = session.own_models()
-        adapter.apply_patch(session.document, message.content, message.buffers, turn, own)
+        adapter.apply_patch(session.document, message.content, message.buffers, turn, session.own_models)
         turn.reply = _ok(message)
 
     return patch

@@ -65,7 +65,7 @@ class Session:
         self.connections: list[Connection] = []
         self.destroyed = False
         self._loop = asyncio.get_running_loop()
-        self.created = self.unattended_since = self._loop.time()
+        self.unattended_since = self._loop.time()
         self.document = adapter.new_document()
         self.session_context = SessionContext(
             self,
@@ -77,7 +77,7 @@ class Session:
         adapter.set_session_context(self.document, self.session_context)
         self.document.callbacks.collect = self._collect  # type: ignore[attr-defined]
         #: The model classes that the app defines, as this session has them
-        self.own_models: Callable[[], adapter.Models] = dict
+        self.own_models: adapter.Models = {}
         self._workers = workers
         self._on_error = on_error
         self._context = contextvars.Context()
@@ -128,7 +128,7 @@ class Session:
         """Let the document go, on a worker thread. The session has ended, and no turn is left."""
         adapter.release_document(self.document)
         self.document.callbacks.collect = None  # type: ignore[attr-defined]
-        self.own_models = dict
+        self.own_models = {}
         self._context = contextvars.Context()
 
     # The one door
@@ -273,9 +273,7 @@ class Session:
                 self._schedule.remove(event.callback)
 
     def _patched(self, event: DocumentPatchedEvent) -> None:
-        turn = current_turn.get()
-        if turn is None or turn is not self._turn:
-            raise UnlockedChange
+        turn = self._held_turn()
         if not any(connection.has_document for connection in self.connections):
             return
         text, buffers = adapter.encode_event(self.document, event)
@@ -284,10 +282,14 @@ class Session:
         turn.add_event(text, buffers, echo=echo)
 
     def _collect(self, awaitable: Any) -> None:
+        self._held_turn().add_awaitable(awaitable)
+
+    def _held_turn(self) -> Turn:
+        """The turn under way, for code that stands in it. Raises ``UnlockedChange`` for any other."""
         turn = current_turn.get()
         if turn is None or turn is not self._turn:
             raise UnlockedChange
-        turn.add_awaitable(awaitable)
+        return turn
 
     # Callbacks that come by the clock
 

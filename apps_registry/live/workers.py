@@ -9,6 +9,7 @@ that blocks delays only its own session. Results go back with one wake-up of the
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import threading
 from collections import deque
@@ -93,6 +94,11 @@ class Workers:
 
         self.submit(job, done)
         return await future
+
+    async def call(self, fn: Callable[[], Any]) -> Any:
+        """The result of ``fn``, run on a thread, and then awaited on the loop when it is an awaitable."""
+        result = await self.run(fn)
+        return await result if inspect.isawaitable(result) else result
 
     async def close(self, grace: float = 5.0) -> int:
         """End all threads; give how many still run app code after ``grace`` seconds."""

@@ -95,9 +95,7 @@ class OpenedApp:
 
     async def _hook(self, hook: Any) -> None:
         if hook is not None:
-            result = await self._workers.run(lambda: hook(self._pool.server_context(self._app.name)))
-            if asyncio.iscoroutine(result):
-                await result
+            await self._workers.call(lambda: hook(self._pool.server_context(self._app.name)))
 
     def __enter__(self) -> Self:
         self._runner = asyncio.Runner()
