@@ -12,11 +12,17 @@ class AppsRegistryConfig(AppConfig):
     """Bokeh applications in a Django site."""
 
     name = "apps_registry"
-    verbose_name = "Apps"
+    verbose_name = "Bokeh apps"
+    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks, and let Django find BokehJS among the static files."""
-        from . import checks  # noqa: F401
+        """Register the system checks, follow what is changed, let Django find BokehJS among the static files."""
+        from . import changes, checks, model_changes  # noqa: F401
+        from .datasets import storing
+
+        changes.connect()
+        model_changes.connect()
+        storing.connect()
 
         if FINDER not in settings.STATICFILES_FINDERS:
             settings.STATICFILES_FINDERS = [*settings.STATICFILES_FINDERS, FINDER]

@@ -18,10 +18,11 @@ def asgi_application(django_application: Any) -> Application:
     # Not before: a site may import this module before it has set up Django
     from channels.routing import ProtocolTypeRouter
 
+    from .api.gate import upload_gate
     from .routing import websocket_router
 
     application: Application = ProtocolTypeRouter(
-        {"http": django_application, "websocket": websocket_router, "lifespan": _lifespan}
+        {"http": upload_gate(django_application), "websocket": websocket_router, "lifespan": _lifespan}
     )
     return application
 

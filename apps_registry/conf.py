@@ -29,8 +29,34 @@ SETTINGS: dict[str, Setting] = {
     "APPS": Setting(None, "Exactly these apps, as a dict of name to path, in place of those in `APP_DIRS`."),
     "ACCESS": Setting(
         lambda: "public" if site.DEBUG else "login",
-        'Who may open an app: `"public"` (everybody) or `"login"` (who is logged in). Without `DEBUG`, `"login"`.',
+        'Who may open an app that has no row yet: `"public"` (everybody), `"login"` (who is logged in) or '
+        '`"grant"` (who has a grant). Without `DEBUG`, `"login"`.',
     ),
+    "RECHECK_SECONDS": Setting(
+        60.0, "Seconds after which the right behind every open socket is asked again, whatever was noticed."
+    ),
+    "NOTICE_SECONDS": Setting(
+        2.0, "Seconds between two looks for what other processes changed. With Redis they are told at once."
+    ),
+    "DATA_STORAGE": Setting(
+        "default", "The name in Django's `STORAGES` of the storage that holds published data."
+    ),
+    "DATA_CACHE_DIR": Setting(
+        None, "A local directory for copies of published data that are read from; none: a temporary one."
+    ),
+    "DATA_CACHE_BYTES": Setting(
+        10 * 1024**3, "Bytes of such copies at most; beyond that, those go that were not used the longest."
+    ),
+    "DATA_MAX_BYTES": Setting(1024**3, "Bytes of one published file at most."),
+    "DATA_MAX_ROWS": Setting(50_000_000, "Rows of one published table at most."),
+    "DATA_MAX_COLUMNS": Setting(2000, "Columns of one published table at most."),
+    "DATA_MAX_EXPANSION": Setting(
+        200, "How many times its size a published file may take when it is unpacked."
+    ),
+    "DATA_UNDELETE_DAYS": Setting(14, "Days in which a deleted data set can be had back."),
+    "DATA_REFRESH_SECONDS": Setting(1.0, "Seconds between two refreshes of published data in one session."),
+    "AUDIT_DAYS": Setting(90, "Days that the audit of openings and refusals is kept; 0: for good."),
+    "FAILURE_DAYS": Setting(30, "Days that failures of app code are kept in the admin; 0: for good."),
     "SESSION_IDS": Setting(
         "signed",
         'Which tokens open a session: `"signed"` ones, or `"unsigned"` ones too, as `bokeh.client` sends them '

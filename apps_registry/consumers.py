@@ -5,24 +5,28 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from channels.consumer import AsyncConsumer
+from django.db import Error
 
-from . import login, origins, permissions, requests, runtime, tokens
+from . import origins, permissions, requests, runtime, tokens
+from .access import visitor_of
 from .conf import settings
 from .exceptions import (
+    AppError,
+    AppNotFound,
     InvalidToken,
-    LoginRequired,
     OriginRefused,
     ServerStopping,
-    SessionNotYours,
     VizserverError,
 )
 from .live.connection import Connection
 from .live.session import Session
 from .live.wire import Assembler
+from .models import VizApp
+from .visits import Visit
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +34,8 @@ type Scope = dict[str, Any]
 type Receive = Callable[[], Awaitable[dict[str, Any]]]
 type Send = Callable[[dict[str, Any]], Awaitable[None]]
 
+#: With this code a page closes a socket whose app it has taken off itself: nobody comes back to it.
+TAKEN_OFF = 4000
 #: A close frame takes 123 bytes of reason.
 _MAX_REASON = 123
 
@@ -45,55 +51,98 @@ class DocumentConsumer(AsyncConsumer):
         self.scope, self._receive, self._send = scope, receive, send
         await receive()
         self._accepted = False
+        #: With what the socket was closed, by the peer or by the server as it stops
+        self._code: int | None = None
+        self._host = await runtime.get()
+        changes = self._host.visits.changes
         try:
-            session, connection = await self.connect()
+            visit = await self.connect()
         except VizserverError as error:
             await (self._close(error) if self._accepted else self._refuse(error))
             return
-        writer = asyncio.create_task(self._write(connection))
+        writer = asyncio.create_task(self._write(visit.connection))
         try:
-            await self._read(session, connection)
+            if self._host.visits.changes != changes:
+                # The right may have gone while the session was made
+                await self._host.recheck([visit])
+            await self._read(visit.session, visit.connection)
         except asyncio.CancelledError:
             # Daphne ends so; the tab shall hear that it is to come back
             await self._close(ServerStopping())
             raise
         finally:
-            session.detach(connection)
-            connection.close()
+            self.leave(visit)
             writer.cancel()
 
-    async def connect(self) -> tuple[Session, Connection]:
-        """Token, login, permission, origin; then the session. Raises ``VizserverError``."""
-        name = self.scope["url_route"]["kwargs"]["name"]
+    async def connect(self) -> Visit:
+        """Token, origin, login, permission; then the session. Raises ``VizserverError``."""
+        host, name = self._host, self.scope["url_route"]["kwargs"]["name"]
+        self._visitor = visitor_of(self.scope)
+        try:
+            claims = self._claims(name)
+            by_browser = bool(self._visitor.origin)
+            # A Python client understands an HTTP status, and no close code
+            with suppress(AppNotFound) if by_browser else nullcontext():
+                await host.app(name)
+            self._check_origin(host.registry.row(name))
+            # From here on the peer is a page of ours, and learns by close code and reason what is wrong
+            await self._send({"type": "websocket.accept", "subprotocol": "bokeh"})
+            self._accepted = True
+            return await self._visit(name, claims, by_browser=by_browser)
+        except (AppError, ServerStopping):
+            raise
+        except VizserverError as error:
+            if (row := host.registry.row(name)) is not None:
+                host.records.refused(row, self._visitor, "socket", error)
+            raise
+
+    def _claims(self, name: str) -> tokens.Claims:
         protocols = self.scope.get("subprotocols") or []
         if len(protocols) != 2 or protocols[0] != "bokeh":
             raise InvalidToken
-        claims = tokens.read(protocols[1], name)
-        self._check_origin()
-        user = await login.user_of(self.scope)
-        host = await runtime.get()
-        if not requests.header(self.scope, "origin"):
-            # A Python client understands an HTTP status, and no close code
-            await host.app(name)
-        # From here on the peer is a page of ours, and learns by close code and reason what is wrong
-        await self._send({"type": "websocket.accept", "subprotocol": "bokeh"})
-        self._accepted = True
-        session = await self._session(host, name, claims, user)
+        return tokens.read(protocols[1], name)
+
+    async def _visit(self, name: str, claims: tokens.Claims, *, by_browser: bool) -> Visit:
+        host = self._host
+        user, may_push = await self._ask(name, claims, by_browser=by_browser)
+        session = await self._session(name, claims, user)
+        row = host.registry.row(name)
+        if row is None:
+            raise AppNotFound
         connection = Connection(
             limit=settings.OUTBOX_SIZE,
-            may_push=claims.may_push,
+            may_push=may_push,
             sees_tracebacks=permissions.sees_tracebacks(user),
         )
         session.attach(connection)
-        return session, connection
+        opening = host.records.opened(row, self._visitor, "socket", session.id)
+        visit = Visit(connection, session, name, user, self.scope, claims, opening)
+        host.visits.add(visit)
+        return visit
 
-    async def _session(self, host: runtime.Runtime, name: str, claims: tokens.Claims, user: Any) -> Session:
+    async def _ask(self, name: str, claims: tokens.Claims, *, by_browser: bool) -> tuple[Any, bool]:
+        """As whom the visitor counts, and whether he may push; raises why he may not come in."""
+        visits = self._host.visits
+
+        def ask() -> tuple[Any, VizserverError | None, bool]:
+            known = visits.user_behind(self.scope)
+            user, error = visits.ask(name, claims, known)
+            may_push = claims.may_push or (not by_browser and error is None and visits.may_push(name, user))
+            return known if user is None else user, error, may_push
+
+        try:
+            user, error, may_push = await self._host.workers.run(ask)
+        except Error:
+            log.exception("It could not be found out who may open %s.", name)
+            raise VizserverError from None
+        self._visitor = self._visitor.known_as(user)
+        if error is not None:
+            raise error
+        return user, may_push
+
+    async def _session(self, name: str, claims: tokens.Claims, user: Any) -> Session:
+        host = self._host
         app = await host.app(name)
-        if not claims.may_push:
-            if not permissions.may(user, "open", app):
-                raise LoginRequired
-            if claims.owner != tokens.CLIENT and claims.user_id != permissions.user_id(user):
-                raise SessionNotYours
         arguments = claims.arguments
         if arguments is None:
             arguments = requests.arguments(self.scope["query_string"])
@@ -109,16 +158,29 @@ class DocumentConsumer(AsyncConsumer):
             token_payload=claims.payload,
         )
 
-    def _check_origin(self) -> None:
-        host, origin = requests.header(self.scope, "host"), requests.header(self.scope, "origin")
+    def leave(self, visit: Visit) -> None:
+        """The socket is closed, by whichever side."""
+        host, session, connection = self._host, visit.session, visit.connection
+        host.visits.remove(visit)
+        by_server = ServerStopping() if self._code == ServerStopping.close_code else None
+        host.records.ended(visit.opening, connection.closed or by_server)
+        session.detach(connection)
+        connection.close()
+        if self._code == TAKEN_OFF and not session.connections:
+            host.pool.end_soon(session)
+
+    def _check_origin(self, row: VizApp | None) -> None:
+        origin, host = self._visitor.origin, requests.header(self.scope, "host")
         if not origins.host_is_ours(host):
             raise OriginRefused
         if not origin:
             # A browser always names its origin; a Python client does not, and has the token alone
             return
-        if not origins.is_allowed(origin, host, secure=self.scope.get("scheme") == "wss"):
+        extra = row.origins if row is not None else ()
+        if not origins.is_allowed(origin, host, secure=self.scope.get("scheme") == "wss", extra=extra):
             log.warning(
-                "A page of %s was refused; WEBSOCKET_ORIGINS or CSRF_TRUSTED_ORIGINS allow it.", origin
+                "A page of %s was refused; WEBSOCKET_ORIGINS, CSRF_TRUSTED_ORIGINS or the app's row allow it.",
+                origin,
             )
             raise OriginRefused
 
@@ -127,6 +189,7 @@ class DocumentConsumer(AsyncConsumer):
         while True:
             event = await self._receive()
             if event["type"] == "websocket.disconnect":
+                self._code = event.get("code")
                 return
             if connection.closed is not None:
                 continue

@@ -1,4 +1,4 @@
-"""Static files that are not Django's: BokehJS, its extension packages, and each app's ``static/``."""
+"""Static files that are not Django's: BokehJS and its extension packages."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from django.contrib.staticfiles.finders import BaseFinder
 from django.contrib.staticfiles.utils import matches_patterns
 from django.core.files.storage import FileSystemStorage
 
+from .conf import settings
+from .directories import look
 from .exceptions import AppError
 from .live.extensions import imported_extensions
-from .registry import Registry
 
 log = logging.getLogger(__name__)
 
@@ -32,18 +33,18 @@ class _Folder(FileSystemStorage):
 
 
 class BokehFinder(BaseFinder):
-    """Finds ``bokeh/...``, ``bokeh/extensions/NAME/...`` and ``apps/NAME/...``."""
+    """Finds ``bokeh/...`` and ``bokeh/extensions/NAME/...``.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._registry = Registry()
+    Not the files of an app's own ``static/``: a door gives them to whoever may open the app, and to nobody else.
+    It asks no database: `collectstatic` often runs where there is none.
+    """
 
     def find(self, path: str, find_all: bool = False, **kwargs: Any) -> Any:
         """The absolute path of a static file, or ``[]``."""
         matches = []
         # Whoever asks for a file of an extension has a page of an app that has imported it
         loaded = [_Folder(f"bokeh/extensions/{name}", place) for name, place in extension_dirs.items()]
-        for folder in [*self._folders(), *loaded]:
+        for folder in [_bokehjs(), *loaded]:
             if not path.startswith(folder.prefix + "/"):
                 continue
             name = path.removeprefix(folder.prefix + "/")
@@ -57,7 +58,7 @@ class BokehFinder(BaseFinder):
         """All static files, each with the storage that holds it."""
         patterns = [*(ignore_patterns or ())]
         extensions = dict(self._extensions())
-        for folder in [*self._folders(), *extensions.values()]:
+        for folder in [_bokehjs(), *extensions.values()]:
             base = Path(folder.location)
             for file in sorted(base.rglob("*")):
                 name = file.relative_to(base).as_posix()
@@ -69,18 +70,17 @@ class BokehFinder(BaseFinder):
 
     def _extensions(self) -> Iterator[tuple[str, _Folder]]:
         """The extension packages that apps import, as far as they can be had."""
-        for app in self._registry.apps():
+        paths = settings.APPS if settings.APPS is not None else look().paths
+        for app, path in paths.items():
             try:
-                found = imported_extensions(app.path)
+                found = imported_extensions(Path(path))
             except (AppError, ImportError) as error:
-                log.warning("The extension packages of %s are left out: %s", app.name, error)
+                log.warning("The extension packages of %s are left out: %s", app, error)
                 continue
             for extension in found:
                 prefix = f"bokeh/extensions/{extension.name}"
                 yield extension.name, _Folder(prefix, extension.directory)
 
-    def _folders(self) -> Iterator[_Folder]:
-        yield _Folder("bokeh", Path(bokeh_settings.bokehjs_path()))
-        for app in self._registry.apps():
-            if app.path.is_dir() and (app.path / "static").is_dir():
-                yield _Folder(f"apps/{app.name}", app.path / "static")
+
+def _bokehjs() -> _Folder:
+    return _Folder("bokeh", Path(bokeh_settings.bokehjs_path()))

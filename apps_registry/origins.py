@@ -1,7 +1,9 @@
-"""Which pages may open an app's socket or embed it: one list for all doors."""
+"""Which pages may open an app's socket, embed it or frame it: one list for all doors."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from django.conf import settings as site
@@ -10,12 +12,15 @@ from django.http.request import split_domain_port, validate_host
 from .conf import settings
 
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+#: What a Content-Security-Policy takes as a source; it knows no IPv6 addresses.
+_SOURCE = re.compile(r"https?://[\w.*-]+(:(\d+|\*))?", re.ASCII)
 
 
-def is_allowed(origin: str, host: str, *, secure: bool) -> bool:
+def is_allowed(origin: str, host: str, *, secure: bool, extra: Iterable[str] = ()) -> bool:
     """Whether a page of ``origin`` may speak with the server reached as ``host``.
 
-    The same host may, and those of ``CSRF_TRUSTED_ORIGINS`` and of the setting ``WEBSOCKET_ORIGINS``.
+    The same host may, and those of ``CSRF_TRUSTED_ORIGINS``, of the setting ``WEBSOCKET_ORIGINS``, and of
+    ``extra``, the origins of an app's row.
     """
     try:
         parts = urlsplit(origin)
@@ -25,9 +30,19 @@ def is_allowed(origin: str, host: str, *, secure: bool) -> bool:
     name = parts.hostname or ""
     if (name, port) == _split_host(host, "https" if secure else "http"):
         return True
-    if any(_trusted(parts.scheme, name, port, trusted) for trusted in site.CSRF_TRUSTED_ORIGINS):
+    trusted = (*site.CSRF_TRUSTED_ORIGINS, *extra)
+    if any(_trusted(parts.scheme, name, port, origin) for origin in trusted):
         return True
     return any(_matches(name, port, pattern, parts.scheme) for pattern in settings.WEBSOCKET_ORIGINS)
+
+
+def others(extra: Iterable[str] = ()) -> list[str]:
+    """The same list, without the same host, as sources of a Content-Security-Policy."""
+    if "*" in settings.WEBSOCKET_ORIGINS:
+        return ["*"]
+    patterns = [f"{scheme}://{host}" for host in settings.WEBSOCKET_ORIGINS for scheme in ("http", "https")]
+    named = (*site.CSRF_TRUSTED_ORIGINS, *extra, *patterns)
+    return [origin for origin in dict.fromkeys(named) if _SOURCE.fullmatch(origin)]
 
 
 def host_is_ours(host: str) -> bool:

@@ -13,7 +13,15 @@ from .live.context import Request
 
 #: Arguments of the address that are for the server and not for the app.
 _OWN_ARGUMENTS = frozenset(
-    {"bokeh-reconnect", "bokeh-session-id", "bokeh-autoload-element", "bokeh-app-path", "bokeh-absolute-url"}
+    {
+        "bokeh-absolute-url",
+        "bokeh-app-path",
+        "bokeh-autoload-element",
+        "bokeh-context",
+        "bokeh-reconnect",
+        "bokeh-session-id",
+        "guest",
+    }
 )
 #: Headers that carry credentials, which app code has no use for.
 _SECRET_HEADERS = frozenset({"cookie", "authorization", "proxy-authorization", "sec-websocket-protocol"})
@@ -59,6 +67,13 @@ class Headers(dict[str, str]):
 
     def get(self, name: str, default: Any = None) -> Any:
         return super().get(name.lower(), default)
+
+
+def site_path(scope: Mapping[str, Any]) -> str:
+    """The path of an ASGI scope as the site's URLconf knows it, without the prefix of a proxy or server."""
+    path: str = scope["path"]
+    root = (site.FORCE_SCRIPT_NAME or scope.get("root_path", "")).rstrip("/")
+    return path.removeprefix(root) if root and path.startswith(root + "/") else path
 
 
 def header(scope: Mapping[str, Any], name: str) -> str:

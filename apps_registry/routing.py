@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings as site
 from django.urls import Resolver404, resolve
 
 from .consumers import DocumentConsumer
+from .requests import site_path
 
 _consumer = DocumentConsumer.as_asgi()
 
@@ -18,7 +18,7 @@ _SOCKETS = frozenset({"ws", "blank_ws"})
 async def websocket_router(scope: dict[str, Any], receive: Any, send: Any) -> None:
     """An ASGI application for websockets: the sockets of ``apps_registry.urls``, wherever they are included."""
     try:
-        match = resolve(_path(scope))
+        match = resolve(site_path(scope))
     except Resolver404:
         match = None
     if match is None or match.app_name != "apps_registry" or match.url_name not in _SOCKETS:
@@ -27,9 +27,3 @@ async def websocket_router(scope: dict[str, Any], receive: Any, send: Any) -> No
         return
     scope = {**scope, "url_route": {"args": match.args, "kwargs": match.kwargs}}
     await _consumer(scope, receive, send)
-
-
-def _path(scope: dict[str, Any]) -> str:
-    path: str = scope["path"]
-    root = (site.FORCE_SCRIPT_NAME or scope.get("root_path", "")).rstrip("/")
-    return path.removeprefix(root) if root and path.startswith(root + "/") else path

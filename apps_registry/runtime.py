@@ -9,33 +9,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.db import close_old_connections, connections
+from django.conf import settings as site
+from django.db import DatabaseError, close_old_connections, connections
+from django.urls import set_script_prefix
 
-from . import logs
+from . import logs, permissions
 from .conf import settings
-from .exceptions import AppError, ServerStopping, VizserverError
+from .exceptions import AppError, ServerStopping, TooManySessions, VizserverError
 from .live import adapter
-from .live.context import Request
+from .live.context import Request, current_session
 from .live.failures import describe
 from .live.loading import App, Code
 from .live.memory import Collector
 from .live.pool import Limits, Pool
 from .live.session import Session
 from .live.workers import Workers
-from .registry import Registry
+from .models import Failure as StoredFailure, VizApp
+from .presence import Presence, host_name
+from .records import Records, short_name
+from .registry import Registry, named_row
+from .relay import Relay
 from .shutdown import call_at_end
+from .upkeep import Upkeep
+from .visits import Visit, Visits
 
 log = logging.getLogger(__name__)
-
-
-def _limits() -> Limits:
-    return Limits(
-        sessions=settings.MAX_SESSIONS,
-        unattended=settings.UNUSED_SESSION_LIFETIME,
-        check=settings.CHECK_UNUSED_SESSIONS,
-        start=settings.START_TIMEOUT,
-    )
-
 
 #: So many failures are remembered, for staff to look at.
 MAX_FAILURES = 200
@@ -53,14 +51,27 @@ class Runtime:
     """What serves apps in one process, on one event loop."""
 
     def __init__(self) -> None:
+        self.name = host_name()
+        self.loop = asyncio.get_running_loop()
         self.registry = Registry()
         self.workers = Workers(
             max_threads=settings.WORKER_THREADS,
-            around=close_old_connections,
+            around=_tidy,
             on_thread_end=connections.close_all,
         )
         self._collector = Collector(lambda: self.workers.outstanding == 0)
-        self.pool = Pool(self.workers, _limits, collector=self._collector, on_error=self.report)
+        self.pool = Pool(
+            self.workers,
+            self._limits,
+            check=settings.CHECK_UNUSED_SESSIONS,
+            collector=self._collector,
+            on_error=self.report,
+        )
+        self.visits = Visits(self.registry.row)
+        self.records = Records(self.name)
+        self.presence = Presence(self.name)
+        self._upkeep = Upkeep(self)
+        self._relay = Relay(self._upkeep.heard, self.workers.run)
         self._failures: dict[str, Failure] = {}
         self._loaded: dict[str, Code] = {}
         self._loading = asyncio.Lock()
@@ -68,33 +79,56 @@ class Runtime:
         self._stopping = False
 
     async def start(self) -> None:
-        """Load all apps and run their hooks; an app that does not load keeps no other from serving."""
+        """Load the apps that are on and run their hooks; one that does not load keeps no other from serving."""
         logs.install(prints=settings.LOG_PRINTS)
         await self.workers.run(adapter.prepare)
-        for app in await self.workers.run(self.registry.apps):
-            try:
-                await self.code(app)
-            except AppError as error:
-                self.report(app.name, error.reference, error)
+        await self.workers.run(self.registry.sync)
+        await self.settle()
         self._collector.start()
+        await self._relay.start()
+        # For what was changed while the apps were loaded
+        self.registry.refresh()
+        self._upkeep.start()
         if settings.WATCH is not None:
             from .development import watch
 
             self._watcher = asyncio.create_task(watch(self, map(Path, settings.WATCH)), name="file watcher")
+
+    async def settle(self) -> None:
+        """Load the apps that have been switched on, and run the last hook of those that were switched off."""
+        apps = await self.workers.run(self.registry.apps)
+        served = {app.name for app in apps if self._is_on(app.name)}
+        for name in self._loaded.keys() - served:
+            code = None if self.pool.sessions(name) else self._loaded.pop(name, None)
+            if code is not None:
+                await self._hook(name, "on_server_unloaded", code)
+        for app in apps:
+            if app.name in served and app.name not in self._loaded:
+                try:
+                    await self.code(app)
+                except AppError as error:
+                    self.report(app.name, error.reference, error)
+
+    def _is_on(self, name: str) -> bool:
+        row = self.registry.row(name)
+        return row is not None and row.enabled
 
     async def stop(self) -> None:
         """End the sessions, run the hooks, end the threads."""
         self._stopping = True
         if self._watcher is not None:
             self._watcher.cancel()
+        await self._relay.stop()
         await self.pool.close(settings.STOP_TIMEOUT)
         for name, code in list(self._loaded.items()):
             await self._hook(name, "on_server_unloaded", code)
         self._loaded.clear()
+        await self._upkeep.stop()
         left = await self.workers.close(settings.STOP_TIMEOUT)
         if left:
             log.warning("%d threads still run app code.", left)
         self._collector.close()
+        self.registry.close()
 
     async def app(self, name: str) -> App:
         """The app of this name. Raises ``AppNotFound``."""
@@ -116,6 +150,14 @@ class Runtime:
                 self._loaded[app.name] = code
         return code
 
+    async def may(self, user: Any, role: str, row: VizApp) -> bool:
+        """``permissions.may``, asked on a thread."""
+        return bool(await self.workers.run(lambda: permissions.may(user, role, row)))
+
+    async def recheck(self, visits: list[Visit]) -> None:
+        """Close those sockets that may no longer be open."""
+        await self._upkeep.recheck(visits, fresh=True)
+
     async def open_session(
         self,
         app: App,
@@ -126,6 +168,8 @@ class Runtime:
         token_payload: Mapping[str, Any],
     ) -> Session:
         """The session of this id, made when it is not there. Raises what ``Pool.open`` raises."""
+        if self.pool.find(app.name, session_id, owner) is None:
+            await self._check_elsewhere(app.name, session_id, owner)
         return await self.pool.open(
             app.name,
             lambda: self.code(app),
@@ -136,9 +180,23 @@ class Runtime:
             logout_url=settings.LOGOUT_URL,
         )
 
-    def failure(self, app_name: str, reference: str) -> Failure | None:
-        """What a viewer of ``app_name`` was told by ``reference``, if it is still remembered."""
-        failure = self._failures.get(reference)
+    async def _check_elsewhere(self, app_name: str, session_id: str, owner: object) -> None:
+        """Count the sessions of other processes too, as far as they have been written down."""
+        limits = self._limits(app_name)
+        if limits.app_sessions is None and limits.user_sessions is None:
+            return
+        but = short_name(session_id)
+        in_all, of_user = await self.workers.run(lambda: self.presence.elsewhere(app_name, owner, but=but))
+        mine = self.pool.sessions(app_name)
+        if limits.app_sessions is not None and in_all + len(mine) >= limits.app_sessions:
+            raise TooManySessions
+        of_user += sum(session.owner == owner for session in mine)
+        if limits.user_sessions is not None and owner is not None and of_user >= limits.user_sessions:
+            raise TooManySessions("You have this app open too often. Please close another tab of it first.")
+
+    async def failure(self, app_name: str, reference: str) -> Failure | None:
+        """What a viewer of ``app_name`` was told by ``reference``, if that is still known."""
+        failure = self._failures.get(reference) or await self.workers.run(lambda: _stored(reference))
         return failure if failure is not None and failure.app_name == app_name else None
 
     def report(self, app_name: str, reference: str, error: BaseException) -> None:
@@ -151,6 +209,22 @@ class Runtime:
         self._failures[reference] = Failure(app_name, detail)
         while len(self._failures) > MAX_FAILURES:
             del self._failures[next(iter(self._failures))]
+        session = current_session.get()
+        summary = error.summary if isinstance(error, AppError) else f"{type(error).__name__}: {error}"
+        row = self.registry.row(app_name) or named_row(app_name)
+        self.records.failed(row, session and session.user, reference, summary, detail)
+
+    def _limits(self, app_name: str) -> Limits:
+        row = self.registry.row(app_name) or named_row(app_name)
+        unattended = row.unattended_seconds
+        return Limits(
+            sessions=settings.MAX_SESSIONS,
+            app_sessions=row.max_sessions,
+            user_sessions=row.max_sessions_per_user,
+            idle=row.idle_seconds,
+            unattended=settings.UNUSED_SESSION_LIFETIME if unattended is None else unattended,
+            start=settings.START_TIMEOUT,
+        )
 
     async def _hook(self, app_name: str, hook: str, code: Code) -> None:
         fn = getattr(code.hooks, hook)
@@ -160,6 +234,21 @@ class Runtime:
             await self.workers.call(lambda: fn(self.pool.server_context(app_name)))
         except Exception:
             log.exception("The hook %s of %s failed.", hook, app_name)
+
+
+def _tidy() -> None:
+    """What Django does around each request: stale connections go, and ``reverse`` knows the site's path."""
+    close_old_connections()
+    if site.FORCE_SCRIPT_NAME:
+        set_script_prefix(site.FORCE_SCRIPT_NAME.rstrip("/") + "/")
+
+
+def _stored(reference: str) -> Failure | None:
+    try:
+        stored = StoredFailure.objects.filter(reference=reference).first()
+    except DatabaseError:
+        return None
+    return None if stored is None else Failure(stored.app_name, stored.detail)
 
 
 _runtime: Runtime | None = None
@@ -174,6 +263,11 @@ async def get() -> Runtime:
     if _starting is None:
         _starting = asyncio.create_task(_start(), name="runtime start")
     return await asyncio.shield(_starting)
+
+
+def running() -> Runtime | None:
+    """The runtime of this process, if it runs already."""
+    return _runtime
 
 
 async def _start() -> Runtime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 from collections.abc import Awaitable, Callable
@@ -71,6 +72,10 @@ async def _not_here(scope: dict[str, Any], receive: Any, send: Any) -> None:
 def run_uvicorn(application: Application, options: Options, ready: Callable[[int], None]) -> None:
     """Serve until SIGINT or SIGTERM; ``ready`` is called with the port once the server listens."""
     import uvicorn
+
+    # At DEBUG it writes every handshake, with the credentials in it
+    handshakes = logging.getLogger("uvicorn.error")
+    handshakes.setLevel(max(handshakes.getEffectiveLevel(), logging.INFO))
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -8,6 +8,7 @@ what ``bokeh.client`` makes by itself with the key that ``manage.py bokehsecret`
 from __future__ import annotations
 
 import binascii
+import json
 import time
 import zlib
 from collections.abc import Mapping
@@ -74,11 +75,12 @@ def page_token(
     session_id: str | None = None,
     arguments: Mapping[str, list[bytes]] | None = None,
     extra: Mapping[str, Any] | None = None,
+    context: Any = None,
 ) -> str:
     """A token for one page of ``app_name``, bound to ``user_id`` (None: nobody logged in).
 
-    ``extra`` is what the app's ``process_request`` gave. Raises ``InvalidToken`` when all that does
-    not go into a header.
+    ``extra`` is what the app's ``process_request`` gave, ``context`` what a template did (None: nothing).
+    Raises ``InvalidToken`` when all that does not go into a header.
     """
     claims = {
         **(extra or {}),
@@ -86,6 +88,8 @@ def page_token(
         "user": user_id,
         "arguments": dict(arguments or {}),
         "named": session_id is not None,
+        # As a text, because Bokeh reads {"bytes": ...} as bytes
+        "context": None if context is None else json.dumps(context),
     }
     try:
         body = bokeh_token.generate_jwt_token(
@@ -116,6 +120,8 @@ def _page_claims(body: str, app_name: str) -> Claims:
     if payload.pop("app") != app_name:
         raise InvalidToken
     user_id, named, arguments = payload.pop("user"), payload.pop("named"), payload.pop("arguments")
+    if (context := payload.pop("context", None)) is not None:
+        payload["context"] = json.loads(context)
     return Claims(
         session_id=_session_id(body),
         owner=CLIENT if named else user_id,

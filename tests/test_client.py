@@ -25,8 +25,8 @@ from playwright.async_api import Browser, Page, expect
 
 from apps_registry.testing import RunningServer
 
+from .browsing import another_site, open_app, problems_of, read, set_widget, until
 from .serving import DOOR_APPS, MANAGE, ROOT, SAMPLES, Site, fetch, open_tab
-from .test_browser import another_site, open_app, problems_of, read, set_widget, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

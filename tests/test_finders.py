@@ -22,7 +22,7 @@ def _found(finder):
     return {f"{storage.prefix}/{name}" for name, storage in finder.list(["*.map"])}
 
 
-def test_bokehjs_apps_and_the_extensions_that_apps_import(tmp_path, monkeypatch):
+def test_bokehjs_and_the_extensions_that_apps_import(tmp_path, monkeypatch):
     package = tmp_path / "packages" / NAME
     _write(package / "__init__.py", "from bokeh.models import Div\nclass Glossy(Div): pass")
     _write(package / "bokeh.ext.json", "{}")
@@ -35,10 +35,12 @@ def test_bokehjs_apps_and_the_extensions_that_apps_import(tmp_path, monkeypatch)
         with override_settings(APPS_REGISTRY={"APP_DIRS": [tmp_path / "apps"]}):
             finder = BokehFinder()
             found = _found(finder)
-            assert finder.find("apps/shiny/css/shiny.css").endswith("shiny.css")
             assert finder.find(f"bokeh/extensions/{NAME}/{NAME}.min.js").endswith(f"{NAME}.min.js")
-            assert finder.find("apps/shiny/css/none.css") == []
-        assert {"bokeh/js/bokeh.min.js", "apps/shiny/css/shiny.css"} <= found
+            assert finder.find(f"bokeh/extensions/{NAME}/none.js") == []
+            # Who may not open an app does not get its files either
+            assert finder.find("apps/shiny/css/shiny.css") == []
+        assert "bokeh/js/bokeh.min.js" in found
+        assert not [name for name in found if name.startswith("apps/")]
         assert f"bokeh/extensions/{NAME}/{NAME}.min.js" in found
         assert not [name for name in found if name.endswith((".map", "bokeh.js"))]
     finally:

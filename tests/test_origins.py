@@ -91,6 +91,39 @@ def test_what_django_trusts_may(trusted: str, origin: str, allowed: bool):
         assert origins.is_allowed(origin, "example.com", secure=False) is allowed
 
 
+@pytest.mark.parametrize(
+    ("listed", "origin", "allowed"),
+    [
+        ("https://partner.com", "https://partner.com", True),
+        ("https://partner.com", "http://partner.com", False),
+        ("https://*.partner.com", "https://www.partner.com", True),
+        ("https://*.partner.com", "https://partner.com.evil.test", False),
+        ("http://localhost:*", "http://localhost:5007", True),
+        ("http://localhost:*", "http://127.0.0.1:5007", False),
+        ("partner.com", "https://partner.com", False),
+        ("null", "null", False),
+    ],
+)
+def test_what_a_row_lists_may(listed: str, origin: str, allowed: bool):
+    assert origins.is_allowed(origin, "example.com", secure=False, extra=[listed]) is allowed
+    assert not origins.is_allowed(origin, "example.com", secure=False)
+
+
+def test_frames_follow_the_same_list():
+    own = {"CSRF_TRUSTED_ORIGINS": ["https://*.trusted.test"]}
+    with override_settings(APPS_REGISTRY={"WEBSOCKET_ORIGINS": ["friend.test:*"]}, **own):
+        assert origins.others(
+            ["https://partner.test", "https://*.trusted.test", "https://a.test; img-src *"]
+        ) == [
+            "https://*.trusted.test",
+            "https://partner.test",
+            "http://friend.test:*",
+            "https://friend.test:*",
+        ]
+    with override_settings(APPS_REGISTRY={"WEBSOCKET_ORIGINS": ["friend.test", "*"]}):
+        assert origins.others() == ["*"]
+
+
 # At the doors
 
 

@@ -236,7 +236,7 @@ async def test_a_socket_of_no_app_is_refused(server: RunningServer):
     await assert_refused(f"{server.ws_url}/no/such/address", ["bokeh", page_token(server, "witness")])
     # A token for an app that was there when the page was made: a page hears a code, a client a status
     url, token = f"{server.ws_url}/apps/nothing/ws", tokens.page_token("nothing", None)
-    assert await closing(url, token, {"Origin": server.url}) == 4404
+    assert await closing(url, token, {"Origin": server.url}) == 4453
     with pytest.raises(InvalidStatus) as refused:
         async with connect_websocket(url, subprotocols=["bokeh", token]):
             pass
@@ -291,12 +291,12 @@ async def test_a_session_belongs_to_its_user(private_server: RunningServer):
         log_in(alice, "alice")
         log_in(bob, "bob")
         token = page_token(private_server, "witness", client=alice)
-        assert await closing(url, token) == 4401
+        assert await closing(url, token) == 4451
         assert await closing(url, token, cookie_header(bob)) == 4409
         async with connect(url, token, cookie_header(alice)) as tab:
             await tab.set("number", value=5)
             assert await closing(url, token, cookie_header(bob)) == 4409
-            assert await closing(url, token) == 4401
+            assert await closing(url, token) == 4451
             assert (await tab.set("number", value=6)).type == "OK"
 
 
@@ -328,5 +328,5 @@ async def test_after_logging_out_neither_token_nor_cookie_opens_anything(private
         form = {"csrfmiddlewaretoken": alice.cookies["csrftoken"]}
         address = f"{private_server.url}/accounts/logout/"
         assert alice.post(address, data=form, headers={"Referer": address}).status_code == 200
-        assert await closing(ws_url(private_server, "witness"), token, before) == 4401
+        assert await closing(ws_url(private_server, "witness"), token, before) == 4451
         assert alice.get("/apps/witness", headers={"Accept": "text/html"}).status_code == 302

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from ..exceptions import AppError
+from ..exceptions import AppError, VizserverError
 from .importing import is_app_code
 
 _ENGINE = str(Path(__file__).parent)
 
 
-def guarded[T](call: Callable[[], T], error: Callable[[BaseException, str], AppError]) -> T:
+def guarded[T](call: Callable[[], T], error: Callable[[BaseException, str], VizserverError]) -> T:
     """The result of a call into app code.
 
     What it raises, ``SystemExit`` too, becomes ``error(caught, traceback)``, raised without a link to

@@ -24,7 +24,7 @@ from bokeh.model import Model
 from bokeh.themes import Theme
 from jinja2 import Environment, FileSystemLoader, Template
 
-from ..exceptions import AppError, AppLoadError
+from ..exceptions import AppError, AppLoadError, DataRefused, VizserverError
 from . import adapter, output
 from .failures import again, guarded
 from .hooks import Hooks
@@ -189,10 +189,10 @@ class Code:
     def build(self, document: Document) -> None:
         """Fill ``document``: theme, template, then the main file in a module of its own.
 
-        Raises ``AppError``, also for ``sys.exit()``; the document is of no use then.
+        Raises ``AppError``, also for ``sys.exit()``, or ``DataRefused``; the document is of no use then.
         """
         try:
-            guarded(lambda: self._build(document), lambda _, detail: AppError(detail=detail))
+            guarded(lambda: self._build(document), _build_error)
         except BaseException:
             self.release(document)
             raise
@@ -274,6 +274,14 @@ class Code:
         known = {cls.__module__ for cls in Model.model_class_reverse_map.values()}
         for name in filter(self._import.owns, known):
             adapter.forget_models(name)
+
+
+def _build_error(caught: BaseException, detail: str) -> VizserverError:
+    if isinstance(caught, DataRefused):
+        # No failure of the app: the viewer reads its words
+        caught.__context__ = caught.__cause__ = None
+        return caught.with_traceback(None)
+    return AppError(detail=detail)
 
 
 def _is_model_of(value: object, module_name: str | None) -> bool:

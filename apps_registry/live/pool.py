@@ -14,6 +14,7 @@ from ..exceptions import (
     AppStartTimeout,
     ServerStopping,
     SessionEnded,
+    SessionIdle,
     SessionNotYours,
     TooManySessions,
     VizserverError,
@@ -31,11 +32,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Limits:
-    """How many sessions there may be, and how long they live; times in seconds."""
+    """How many sessions there may be, and how long they live; times in seconds, None: no limit."""
 
     sessions: int = 2000
+    app_sessions: int | None = None
+    user_sessions: int | None = None
+    idle: float | None = None
     unattended: float = 60.0
-    check: float = 5.0
     start: float = 60.0
 
 
@@ -57,11 +60,13 @@ class Pool:
     def __init__(
         self,
         workers: Workers,
-        limits: Callable[[], Limits],
+        limits: Callable[[str], Limits],
         *,
+        check: float = 5.0,
         collector: Collector | None = None,
         on_error: OnError | None = None,
     ) -> None:
+        self._check = check
         self._workers = workers
         self._limits = limits
         self._collector = collector
@@ -116,7 +121,7 @@ class Pool:
         key = (app_name, session_id)
         task = self._pending.get(key)
         if task is None:
-            self._admit()
+            self._admit(app_name, owner)
             self._owners[key] = owner
             make = functools.partial(
                 Session,
@@ -134,7 +139,7 @@ class Pool:
             task.add_done_callback(lambda done: self._made(key, done))
         # A visitor who goes away must not take the session from those who wait for it too
         try:
-            async with asyncio.timeout(self._limits().start):
+            async with asyncio.timeout(self._limits(app_name).start):
                 return await asyncio.shield(task)
         except TimeoutError:
             self._forget_pending(key, task)
@@ -184,11 +189,24 @@ class Pool:
 
     # Making
 
-    def _admit(self) -> None:
+    def _admit(self, app_name: str, owner: object) -> None:
         if self._stopping:
             raise ServerStopping
-        if len(self._live) + len(self._pending) >= self._limits().sessions:
+        limits = self._limits(app_name)
+        if len(self._owners) >= limits.sessions:
             raise TooManySessions
+        if limits.app_sessions is None and limits.user_sessions is None:
+            return
+        owners = [other for (name, _), other in self._owners.items() if name == app_name]
+        if limits.app_sessions is not None and len(owners) >= limits.app_sessions:
+            raise TooManySessions
+        # A visitor without a name has no count of his own
+        if (
+            limits.user_sessions is not None
+            and owner is not None
+            and owners.count(owner) >= limits.user_sessions
+        ):
+            raise TooManySessions("You have this app open too often. Please close another tab of it first.")
 
     async def _make(
         self, key: _Key, load: Callable[[], Awaitable[Code]], make: Callable[[], Session]
@@ -268,13 +286,21 @@ class Pool:
 
     async def _sweep(self) -> None:
         while True:
-            await asyncio.sleep(self._limits().check)
-            await self._end_unattended()
+            await asyncio.sleep(self._check)
+            await self._end_unused()
 
-    async def _end_unattended(self) -> None:
-        oldest = asyncio.get_running_loop().time() - self._limits().unattended
+    async def _end_unused(self) -> None:
+        now = asyncio.get_running_loop().time()
         for session in self.sessions():
-            if session.connections or session.is_busy or session.unattended_since > oldest:
+            if session.is_busy or session.destroyed:
+                continue
+            limits = self._limits(session.app_name)
+            reason: VizserverError | None = None
+            if session.connections:
+                if limits.idle is None or now - session.active < limits.idle:
+                    continue
+                reason = SessionIdle()
+            elif now - session.unattended_since < limits.unattended:
                 continue
             # One after the other, so that those who stay are served in between; but none holds up the rest
-            await asyncio.wait({self.end_soon(session)}, timeout=_END_SECONDS)
+            await asyncio.wait({self.end_soon(session, reason)}, timeout=_END_SECONDS)

@@ -10,12 +10,17 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from bokeh.document.events import DocumentPatchedEvent, SessionCallbackAdded, SessionCallbackRemoved
+from bokeh.document.events import (
+    DocumentPatchedEvent,
+    MessageSentEvent,
+    SessionCallbackAdded,
+    SessionCallbackRemoved,
+)
 from bokeh.document.locking import UnlockedDocumentProxy
 from bokeh.events import ConnectionLost
 from bokeh.io.doc import patch_curdoc
 
-from ..exceptions import SessionEnded, UnlockedChange, VizserverError, new_reference
+from ..exceptions import DataRefused, SessionEnded, UnlockedChange, VizserverError, new_reference
 from . import adapter, wire
 from .context import Request, ServerContext, SessionContext, current_session
 from .failures import describe
@@ -34,6 +39,8 @@ log = logging.getLogger(__name__)
 #: Called with the app's name, the reference, and what was raised.
 type OnError = Callable[[str, str, BaseException], None]
 
+#: The kind of Bokeh's own messages (``MessageSentEvent``) that pages of this package show to their viewer.
+MESSAGE = "apps-registry-message"
 #: A peer that has this many messages unanswered is not read from until some are.
 MAX_WAITING_TURNS = 200
 
@@ -65,7 +72,8 @@ class Session:
         self.connections: list[Connection] = []
         self.destroyed = False
         self._loop = asyncio.get_running_loop()
-        self.unattended_since = self._loop.time()
+        #: Times of the loop
+        self.started = self.active = self.unattended_since = self._loop.time()
         self.document = adapter.new_document()
         self.session_context = SessionContext(
             self,
@@ -78,6 +86,8 @@ class Session:
         self.document.callbacks.collect = self._collect  # type: ignore[attr-defined]
         #: The model classes that the app defines, as this session has them
         self.own_models: adapter.Models = {}
+        #: What other parts keep with a session for as long as it lives
+        self.attachments: dict[str, Any] = {}
         self._workers = workers
         self._on_error = on_error
         self._context = contextvars.Context()
@@ -103,6 +113,7 @@ class Session:
         if self.destroyed:
             raise SessionEnded
         self.connections.append(connection)
+        self.active = self._loop.time()
         connection.put(wire.frames("ACK", b"{}"))
 
     def detach(self, connection: Connection) -> None:
@@ -113,6 +124,11 @@ class Session:
         self.unattended_since = self._loop.time()
         if not self.destroyed and self.document.callbacks.event_callbacks_for_event_name("connection_lost"):
             self.post(lambda: self.document.callbacks.trigger_event(ConnectionLost()))
+
+    def tell(self, text: str) -> None:
+        """Show ``text`` to the viewers, as soon as the turns that wait are through."""
+        document = self.document
+        self.post(lambda: document.callbacks.trigger_on_change(MessageSentEvent(document, MESSAGE, text)))
 
     def end(self, reason: VizserverError | None = None) -> None:
         """Take no more work, and close the connections with ``reason``."""
@@ -129,6 +145,7 @@ class Session:
         adapter.release_document(self.document)
         self.document.callbacks.collect = None  # type: ignore[attr-defined]
         self.own_models = {}
+        self.attachments.clear()
         self._context = contextvars.Context()
 
     # The one door
@@ -173,6 +190,7 @@ class Session:
         """
         if self.destroyed:
             raise SessionEnded
+        self.active = self._loop.time()
         self._enqueue(turn_for(self, connection, message))
         if len(self._turns) < MAX_WAITING_TURNS:
             return None
@@ -251,14 +269,20 @@ class Session:
     def _error_reply(self, turn: Turn) -> list[wire.Frame]:
         assert turn.error is not None and turn.origin is not None
         reference = self._report(turn.error)
+        if isinstance(turn.error, DataRefused):
+            return wire.error_frames(str(turn.error), turn.reply_to)
         shown = describe(turn.error) if turn.origin.sees_tracebacks else None
         return wire.error_frames(f"The app's code failed. Reference: {reference}", turn.reply_to, shown)
 
     def _report(self, error: BaseException) -> str:
         reference = new_reference()
+        if isinstance(error, DataRefused):
+            # No failure of the app
+            self.tell(str(error))
+            return reference
         self._context.copy().run(log.error, "A callback failed. Reference: %s", reference, exc_info=error)
         if self._on_error is not None:
-            self._on_error(self.app_name, reference, error)
+            self._context.copy().run(self._on_error, self.app_name, reference, error)
         return reference
 
     # Changes of the document

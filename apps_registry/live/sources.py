@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -30,14 +31,19 @@ class Discovery(NamedTuple):
 def discover(directory: Path) -> Discovery:
     """The apps in a directory: scripts, notebooks, and directories with a main file.
 
-    Names that begin with ``_`` or ``.`` are no apps. Two apps of one name are an error of that name only.
+    Names that begin with ``_`` or ``.`` are no apps. Two apps of one name, and what cannot be read, are an
+    error of that name only.
     """
     found: dict[str, list[Path]] = {}
+    errors = {}
     for path in sorted(directory.iterdir()) if directory.is_dir() else ():
-        if not path.name.startswith(("_", ".")) and _is_app(path):
-            found.setdefault(path.name if path.is_dir() else path.stem, []).append(path)
+        try:
+            if not path.name.startswith(("_", ".")) and _is_app(path):
+                found.setdefault(path.name if path.is_dir() else path.stem, []).append(path)
+        except PermissionError:
+            errors[path.name] = AppLoadError(f"{path.name} cannot be read: its permissions forbid it.")
     apps = {name: paths[0] for name, paths in found.items() if len(paths) == 1}
-    errors = {
+    errors |= {
         name: AppLoadError(f"There are {len(paths)} apps named {name}: {_listed(paths)}.")
         for name, paths in found.items()
         if len(paths) > 1
@@ -46,9 +52,18 @@ def discover(directory: Path) -> Discovery:
 
 
 def _is_app(path: Path) -> bool:
-    if path.suffix in CODE_SUFFIXES and _is_file(path):
-        return True
-    return any(_is_file(path / name) for name in MAIN_FILES)
+    own = [path] if path.suffix in CODE_SUFFIXES else []
+    return any(_is_there(file) for file in (*own, *(path / name for name in MAIN_FILES)))
+
+
+def _is_there(path: Path) -> bool:
+    """Whether this is a file. Raises ``PermissionError`` when nobody may know."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except PermissionError:
+        raise
+    except OSError:
+        return False
 
 
 def _is_file(path: Path) -> bool:

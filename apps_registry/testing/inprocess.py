@@ -55,7 +55,7 @@ class OpenedApp:
 
     async def __aenter__(self) -> Self:
         self._workers = Workers(around=close_old_connections, on_thread_end=connections.close_all)
-        self._pool = Pool(self._workers, lambda: Limits(unattended=3600), on_error=self._failed)
+        self._pool = Pool(self._workers, lambda _: Limits(unattended=3600), on_error=self._failed)
         try:
             await self._open()
         except BaseException:

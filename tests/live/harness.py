@@ -57,7 +57,7 @@ class Tab:
 
 @asynccontextmanager
 async def running(
-    build: Callable[[Document], Any], *, workers: Workers | None = None, **options: Any
+    build: Callable[[Document], Any], *, workers: Workers | None = None, user: Any = None, **options: Any
 ) -> AsyncIterator[Session]:
     """A started session whose document ``build`` has filled, on workers of its own."""
     own = workers or Workers(max_threads=8)
@@ -67,7 +67,7 @@ async def running(
         owner=None,
         workers=own,
         server_context=ServerContext(list),
-        request=Request(),
+        request=Request(user=user),
         **options,
     )
 

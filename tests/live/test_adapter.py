@@ -108,6 +108,13 @@ def test_json_of_what_orjson_refuses():
         adapter.dumps({"no": object()})
 
 
+def test_documents_with_arrays_are_written_the_fast_way(monkeypatch):
+    monkeypatch.setattr(adapter.text, "serialize_json", lambda content: pytest.fail("orjson has refused"))
+    text, buffers = adapter.document_json(_document())
+    assert len(buffers) == 2
+    assert text.startswith(b'{"version":')
+
+
 def test_an_event_refers_to_what_is_known_and_defines_what_is_new():
     document = adapter.new_document()
     plot = _plot()

@@ -18,6 +18,7 @@ from apps_registry.exceptions import (
     AppStartTimeout,
     ServerStopping,
     SessionEnded,
+    SessionIdle,
     SessionNotYours,
     TooManySessions,
 )
@@ -27,6 +28,7 @@ from apps_registry.live.loading import App
 from apps_registry.live.memory import Collector
 from apps_registry.live.pool import Limits, Pool
 from apps_registry.live.workers import Workers
+from apps_registry.testing.peer import request
 
 MAIN = """
 from bokeh.io import curdoc
@@ -42,10 +44,15 @@ class Host:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.limits = Limits(unattended=3600, check=0.02, start=5)
+        self.limits = Limits(unattended=3600, start=5)
         self.workers = Workers()
         self.errors: list[tuple[str, str, BaseException]] = []
-        self.pool = Pool(self.workers, lambda: self.limits, on_error=lambda *error: self.errors.append(error))
+        self.pool = Pool(
+            self.workers,
+            lambda app_name: self.limits,
+            check=0.02,
+            on_error=lambda *error: self.errors.append(error),
+        )
         self.apps: dict[str, App] = {}
 
     def app(self, name: str, main: str = MAIN, **files: str) -> App:
@@ -116,7 +123,7 @@ async def test_an_app_that_never_ends_is_given_up_and_blocks_nobody(host):
     try:
         host.app("endless", "import gate_of_test\ngate_of_test.wait(10)\n")
         host.app("plain")
-        host.limits = Limits(unattended=3600, check=0.02, start=0.1)
+        host.limits = Limits(unattended=3600, start=0.1)
         with pytest.raises(AppStartTimeout):
             await host.open("endless")
         assert (await host.open("plain")).document.roots
@@ -142,7 +149,7 @@ async def test_two_apps_start_beside_each_other(host):
 
 async def test_an_unattended_session_is_let_go_and_an_attended_one_is_not(host):
     host.app("plain")
-    host.limits = Limits(unattended=0.05, check=0.02, start=5)
+    host.limits = Limits(unattended=0.05, start=5)
     attended, left = await host.open("plain", "attended"), await host.open("plain", "left")
     attended.attach(Connection(limit=1000))
     async with asyncio.timeout(5):
@@ -187,12 +194,48 @@ async def test_ending_closes_the_tabs_and_a_new_session_takes_the_place(host):
 
 async def test_limits(host):
     host.app("plain")
-    host.limits = Limits(sessions=2, unattended=3600, check=1, start=5)
+    host.limits = Limits(sessions=2, unattended=3600, start=5)
     await host.open("plain", "1")
     await host.open("plain", "2")
     with pytest.raises(TooManySessions):
         await host.open("plain", "3")
     assert await host.open("plain", "2")
+
+
+async def test_limits_of_an_app_and_of_a_user(host):
+    host.app("plain")
+    host.app("other")
+    host.limits = Limits(app_sessions=3, user_sessions=2)
+    await host.open("plain", "1", owner="a")
+    await host.open("plain", "2", owner="a")
+    with pytest.raises(TooManySessions, match="too often"):
+        await host.open("plain", "3", owner="a")
+    await host.open("plain", "4", owner="b")
+    with pytest.raises(TooManySessions, match="Too many people"):
+        await host.open("plain", "5", owner="c")
+    assert await host.open("plain", "1", owner="a"), "A session that lives should be found at the limit."
+    assert await host.open("other", "1", owner="a"), "Another app should have a count of its own."
+
+
+async def test_visitors_without_a_name_have_no_count_of_their_own(host):
+    host.app("plain")
+    host.limits = Limits(user_sessions=1)
+    assert await host.open("plain", "1") is not await host.open("plain", "2")
+
+
+async def test_tabs_that_nobody_uses_are_closed(host):
+    host.app("plain")
+    host.limits = Limits(idle=0.3)
+    used, idle = await host.open("plain", "used"), await host.open("plain", "idle")
+    connections = [Connection(limit=1_000_000), Connection(limit=1000)]
+    used.attach(connections[0])
+    idle.attach(connections[1])
+    async with asyncio.timeout(5):
+        while connections[1].closed is None:
+            used.handle(connections[0], request("SERVER-INFO-REQ"))
+            await asyncio.sleep(0.01)
+    assert isinstance(connections[1].closed, SessionIdle)
+    assert connections[0].closed is None
 
 
 async def test_closing_ends_all_and_takes_no_more(host):

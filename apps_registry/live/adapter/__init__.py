@@ -7,13 +7,9 @@ The classes here look references up when they are asked for, and read only what 
 
 from .callbacks import SessionCallbacks, new_document, set_session_context
 from .decoding import apply_patch, replace_document
-from .encoding import (
-    Models,
-    document_json,
-    dumps,
-    encode_event,
-    loads,
-)
+from .encoding import Models, document_json, encode_event
+from .sharing import is_shared, share, stream_shared
+from .text import dumps, loads
 from .upkeep import bundle_extensions, forget_models, prepare, release_document
 
 __all__ = [
@@ -25,10 +21,13 @@ __all__ = [
     "dumps",
     "encode_event",
     "forget_models",
+    "is_shared",
     "loads",
     "new_document",
     "prepare",
     "release_document",
     "replace_document",
     "set_session_context",
+    "share",
+    "stream_shared",
 ]

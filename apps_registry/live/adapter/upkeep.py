@@ -17,7 +17,7 @@ def prepare() -> None:
     """Make Bokeh ready for many threads and many documents; once per process, before the first one."""
     # ColumnDataSource.stream fails in one session while another one imports pandas
     with suppress(ImportError):
-        import pandas  # type: ignore[import-untyped]  # noqa: F401
+        import pandas  # noqa: F401
     # A third of what it takes to make a model goes into asking its class the same again (3.10.2)
     PropertyDescriptor.has_unstable_default = _has_unstable_default  # type: ignore[method-assign]
     HasProps.themed_values = _themed_values  # type: ignore[method-assign]
