@@ -95,6 +95,7 @@ def test_bokehjson_tells_what_fails(command):
     assert "hunter2" in err
 
 
+@pytest.mark.django_db
 def test_an_app_may_be_named_as_in_the_registry(command):
     with override_settings(APPS_REGISTRY={"APP_DIRS": [SAMPLES]}):
         assert "well" in command("checkapp", "sliders")[0]

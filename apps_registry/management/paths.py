@@ -6,6 +6,7 @@ from pathlib import Path
 
 from django.core.management.base import CommandError
 
+from ..directories import look
 from ..exceptions import AppNotFound
 from ..registry import Registry
 
@@ -18,4 +19,8 @@ def app_path(given: str) -> Path:
     try:
         return Registry().get(given).path
     except AppNotFound:
-        raise CommandError(f"There is neither a file nor a registered app {given}.") from None
+        pass
+    # It need not have a row yet
+    if (found := look().paths.get(given)) is not None:
+        return found
+    raise CommandError(f"There is neither a file nor a registered app {given}.")

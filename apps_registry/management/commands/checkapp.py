@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from ...exceptions import AppError
-from ...live import adapter
-from ...testing import CallbackFailed, OpenedApp, open_app
+from ...testing import check_app
 from ..paths import app_path
 
 
@@ -30,23 +28,10 @@ class Command(BaseCommand):
             raise CommandError(f"Not well: {', '.join(failed)}.")
 
     def _check(self, given: str) -> bool:
-        started = time.perf_counter()
         try:
-            with open_app(app_path(given)) as app:
-                self._report(given, app, time.perf_counter() - started)
+            checked = check_app(app_path(given))
         except AppError as error:
             self.stderr.write(f"{given}: {error.summary}\n{error.detail}")
             return False
-        except CallbackFailed as error:
-            self.stderr.write(f"{given}: a callback failed right after the start. {error}")
-            return False
+        self.stdout.write(f"{given}: well. {checked}")
         return True
-
-    def _report(self, given: str, app: OpenedApp, seconds: float) -> None:
-        text, buffers = adapter.document_json(app.document)
-        size = len(text) + sum(len(payload) for _, payload in buffers)
-        models = len(list(app.document.models))
-        self.stdout.write(
-            f"{given}: well. {models} models, {size / 1000:,.0f} kB to a browser, "
-            f"{seconds:.2f} s to load and build, {len(app.document.session_callbacks)} timed callbacks."
-        )

@@ -15,6 +15,7 @@ from channels.routing import get_default_application
 from django.conf import settings as site
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 from django.templatetags.static import static
 from django.urls import reverse, set_script_prefix
 
@@ -63,6 +64,8 @@ class Command(BaseCommand):
         _check_addresses(options)
         _check_static_files()
         _set_settings(options)
+        if settings.APPS is None:
+            self._check_database()
         sys.argv[1:] = options["app_args"] or []
         listen = Options(
             host=options["address"],
@@ -74,6 +77,12 @@ class Command(BaseCommand):
             ssl_keyfile=options["ssl_keyfile"],
         )
         SERVERS[options["server"]](application, listen, lambda port: self._ready(listen, port, options))
+
+    def _check_database(self) -> None:
+        try:
+            self.check_migrations()
+        except DatabaseError as error:
+            raise CommandError(f"The database does not answer: {error}") from None
 
     def _ready(self, listen: Options, port: int, options: dict[str, Any]) -> None:
         base = listen.address(port)
