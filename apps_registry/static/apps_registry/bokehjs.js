@@ -2,7 +2,7 @@
  * All that this site knows of BokehJS from the inside; tested with 3.10.2.
  *
  * From its public face: `Bokeh.embed`, `Bokeh.documents`, `Bokeh.Models`, `Bokeh.require`, and of a document
- * `config`, `roots`, `clear`, `on_change`, `event_manager`, `views_manager`. Not in its index, so guarded by
+ * `config`, `roots`, `clear`, `on_change`, `on_message`, `event_manager`, `views_manager`. Not in its index, so guarded by
  * `supervisable`: `ClientConnection` (`connect`, `close`, `send`, `socket`, `session`, `closed_permanently`),
  * `ClientSession` (`document`, `handle`, `force_roundtrip`) and the event `ClientReconnected`.
  *
@@ -12,10 +12,12 @@
  * the document with models of the old one.
  */
 
+import { APP_FAILED, LEFT_PAGE } from "./policy.js";
+
 const DEFAULT_TITLE = "Bokeh Application";
+const MESSAGE_TO_VIEWER = "apps-registry-message";
 const PROBE_TIMEOUT_MS = 10_000;
 const UNANSWERED = 3000;
-const APP_FAILED = 4500;
 
 /** A socket that closed before its document came. */
 export class Closed extends Error {
@@ -24,17 +26,6 @@ export class Closed extends Error {
     this.code = code;
     this.reason = reason;
   }
-}
-
-/** Resolves to BokehJS, or to null when the page could not load it. */
-export async function bokehLoaded() {
-  if (document.readyState === "loading") {
-    await new Promise((resolve) => document.addEventListener("DOMContentLoaded", resolve, { once: true }));
-  }
-  if (window.Bokeh == null && document.readyState !== "complete") {
-    await new Promise((resolve) => window.addEventListener("load", resolve, { once: true }));
-  }
-  return window.Bokeh ?? null;
 }
 
 function internal(Bokeh, path, name) {
@@ -56,6 +47,26 @@ export function embedPlainly(Bokeh, { url, token, element, roots, useForTitle })
   return Bokeh.embed.add_document_from_session(url, token, element, roots, useForTitle);
 }
 
+/**
+ * What BokehJS takes for the places of roots: it asks for `[i]` when it draws root number i, also one that comes
+ * later. `placeOf` gives the element for a root.
+ */
+export function rootPlaces(document, placeOf) {
+  const get = (_, at) => {
+    const root = document.roots()[at];
+    return root == null ? undefined : placeOf(root);
+  };
+  return new Proxy([], { get });
+}
+
+/** Mends what a document loses when its elements are moved: the rules that its tables have added to their styles. */
+export function mendAfterMove(document) {
+  const isTable = ({ grid }) => typeof grid?.updateColumns === "function";
+  for (const { grid } of document?.views_manager?.query(isTable) ?? []) {
+    grid.updateColumns();
+  }
+}
+
 function closing(connection) {
   const { socket } = connection;
   return new Promise((resolve) => {
@@ -69,6 +80,16 @@ function closing(connection) {
       resolve({ code, reason });
     });
   });
+}
+
+/** Closes the connection so that the server need not keep the session for a viewer who might come back. */
+function leave(connection, socket) {
+  socket.close(LEFT_PAGE);
+  if (connection.session == null) {
+    connection.closed_permanently = true;
+  } else {
+    connection.close();
+  }
 }
 
 async function pulled(opening, closed, socket, connection) {
@@ -136,7 +157,7 @@ class LiveSession {
   #receipts;
   #isClosed = false;
 
-  constructor(Bokeh, { session, connection, socket, closed, onError }) {
+  constructor(Bokeh, { session, connection, socket, closed, onError, onMessage }) {
     this.#Bokeh = Bokeh;
     this.#session = session;
     this.#socket = socket;
@@ -150,6 +171,7 @@ class LiveSession {
     /** Whether the app wants losses of the connection to be shown, and to be mended. */
     this.wants = { notices: config.notify_connection_status, reconnect: config.reconnect_session };
     config.setv({ notify_connection_status: false }, { sync: false });
+    this.document.on_message(MESSAGE_TO_VIEWER, onMessage);
   }
 
   /** The receipt of the patch that the change being handled went out with; null while nothing can go out. */
@@ -199,16 +221,21 @@ class LiveSession {
 /**
  * Opens a session and pulls its document, within `timeout` ms when that is given.
  *
- * `onError` gets the text of each error with which the server answers a change. Rejects with `Closed` when the
- * socket closes first, and with BokehJS's error when the document cannot be read.
+ * `onError` gets the text of each error with which the server answers a change, `onMessage` each text that the
+ * site has for the viewer; `signal` ends the session for good. Rejects with `Closed` when the socket closes first,
+ * and with BokehJS's error when the document cannot be read.
  */
-export async function openSession(Bokeh, { url, token, query, onError, timeout = null }) {
+export async function openSession(Bokeh, { url, token, query, signal, timeout = null, ...listeners }) {
+  signal.throwIfAborted();
   const ClientConnection = internal(Bokeh, "client/connection", "ClientConnection");
   const connection = new ClientConnection(url, token, query);
   const opening = connection.connect();
   const { socket } = connection;
   const closed = closing(connection);
+  const onLeave = () => leave(connection, socket);
+  signal.addEventListener("abort", onLeave);
+  void closed.then(() => signal.removeEventListener("abort", onLeave));
   const late = timeout == null ? null : setTimeout(() => socket.close(UNANSWERED), timeout);
   const session = await pulled(opening, closed, socket, connection).finally(() => clearTimeout(late));
-  return new LiveSession(Bokeh, { session, connection, socket, closed, onError });
+  return new LiveSession(Bokeh, { session, connection, socket, closed, ...listeners });
 }

@@ -1,111 +1,41 @@
 /**
- * What the page says about its session: loading, lost, restored, failed, ended.
+ * What is said about a session: loading, lost, restored, failed, ended.
  *
- * It builds its own elements in a shadow root, so that it looks and works the same in the page of any app, and
- * takes all text as text. The host element is `<div data-session-state="STATE">`.
+ * It builds its own elements, which its owner puts into a shadow root together with status.css, so that it looks
+ * and works the same in any page. With `isEmbedded` it stays within the box around it and leaves the focus alone;
+ * else it speaks for the whole page.
  */
+
+import { button, element } from "./dom.js";
+import { dialogNode, panelNode, putDetail, toastNode } from "./failure.js";
 
 const PASSING_MS = 5000;
 const MAX_TOASTS = 2;
 const LOADING_DELAY_MS = 150;
 const SLOW_START_MS = 8000;
 
-function element(tag, { text, on = {}, ...attributes } = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    node.setAttribute(name, value);
-  }
-  for (const [type, listener] of Object.entries(on)) {
-    node.addEventListener(type, listener);
-  }
-  if (text != null) {
-    node.textContent = text;
-  }
-  node.append(...children.filter((child) => child != null));
-  return node;
-}
-
-function button({ label, run, href }, kind) {
-  if (href != null) {
-    return element("a", { class: `ar-button ${kind}`, href, text: label });
-  }
-  return element("button", { class: `ar-button ${kind}`, type: "button", text: label, on: { click: run } });
-}
-
-/** Adds a closed fold with what staff may see of a failure, once the promise `detail` gives it. */
-async function putDetail(detail, parent) {
-  const text = await detail;
-  if (text) {
-    const summary = element("summary", { text: "Traceback" });
-    parent.append(element("details", { class: "ar-detail" }, summary, element("pre", { text, tabindex: "0" })));
-  }
-}
-
-function referenceLine(reference) {
-  if (!reference) {
-    return null;
-  }
-  return element("p", { class: "ar-reference" }, "Reference: ", element("code", { text: reference }));
-}
-
-function toastNode(text, { reference, dismiss }) {
-  const close = element("button", { class: "ar-close", type: "button", "aria-label": "Dismiss", text: "×" });
-  close.addEventListener("click", dismiss);
-  return element(
-    "div",
-    { class: "ar-toast", role: "alert" },
-    element("p", { text }),
-    close,
-    referenceLine(reference),
-  );
-}
-
-function dialogNode({ title, text, reference, actions: [main, ...others] }) {
-  const words = element("div", { class: "ar-words", id: "ar-text" }, text ? element("p", { text }) : null);
-  words.append(referenceLine(reference) ?? "");
-  return element(
-    "dialog",
-    { class: "ar-dialog", "aria-labelledby": "ar-title", "aria-describedby": "ar-text" },
-    // The heading takes the focus: a key pressed for the app must not press a button that has just appeared.
-    element("h2", { id: "ar-title", text: title, tabindex: "-1", autofocus: "" }),
-    words,
-    element("div", { class: "ar-actions" }, button(main, "main"), ...others.map((action) => button(action, "quiet"))),
-  );
-}
-
 export class Status {
-  #host = element("div", { "data-session-state": "loading", class: "ar-status-host" });
   #spoken = element("div", { class: "ar-spoken", role: "status", "aria-live": "polite" });
   #stack = element("div", { class: "ar-stack" });
+  #isEmbedded;
+  #ending = null;
   #notice = null;
   #ticking = null;
   #later = [];
   #toasts = new Map();
 
-  constructor(stylesheet) {
-    const style = element("link", { rel: "stylesheet", href: stylesheet });
-    const body = element("div", { class: "ar-status" }, this.#spoken, this.#stack);
-    body.hidden = true;
-    for (const event of ["load", "error"]) {
-      style.addEventListener(event, () => {
-        body.hidden = false;
-      });
-    }
-    this.#host.attachShadow({ mode: "open" }).append(style, body);
-    document.body.append(this.#host);
-  }
+  /** What is spoken begins with this, where more than one app may have something to say. */
+  label = "";
 
-  /** The state of the session, for this page's own scripts and styles. */
-  get state() {
-    return this.#host.dataset.sessionState;
-  }
-
-  mark(state) {
-    this.#host.dataset.sessionState = state;
+  constructor({ isEmbedded }) {
+    this.#isEmbedded = isEmbedded;
+    const place = isEmbedded ? "ar-within" : "ar-over";
+    this.node = element("div", { class: `ar-status ${place}` }, this.#spoken, this.#stack);
   }
 
   /** Says that the app loads: not at once, and in other words when it takes long. */
   loading({ isVisible }) {
+    this.#leaveEnding();
     this.say("Loading the app…", { isVisible, isBusy: true, after: LOADING_DELAY_MS });
     this.#later.push(
       setTimeout(() => this.say("Still starting. Some apps take a while.", { isBusy: true }), SLOW_START_MS),
@@ -113,8 +43,15 @@ export class Status {
   }
 
   loaded() {
+    this.#leaveEnding();
     this.hush();
     this.#speak("");
+  }
+
+  /** Takes everything away. */
+  clear() {
+    this.loaded();
+    [...this.#toasts.keys()].forEach((words) => this.#dropToast(words));
   }
 
   /**
@@ -156,7 +93,8 @@ export class Status {
   }
 
   // Words that are there already are not set again, for a screen reader would repeat them at every try.
-  #speak(text) {
+  #speak(words) {
+    const text = words && this.label ? `${this.label}: ${words}` : words;
     if (this.#spoken.textContent !== text) {
       this.#spoken.textContent = text;
     }
@@ -180,15 +118,22 @@ export class Status {
     this.#notice = null;
   }
 
-  /** Shows a failure that the session survived; the same one again only counts up. */
-  toast({ title, text, reference, detail }) {
-    const words = [title, text].filter(Boolean).join(". ");
+  /** Shows a message from the people who run the site, until it is dismissed. */
+  tell(text) {
+    this.#toast(text, { tone: "news" });
+  }
+
+  /** Shows a failure that the session survived. */
+  complain({ title, text, reference, detail }) {
+    this.#toast([title, text].filter(Boolean).join(". "), { tone: "bad", reference, detail });
+  }
+
+  // The same words again only count up.
+  #toast(words, { detail, ...options }) {
     const times = (this.#toasts.get(words)?.times ?? 0) + 1;
     this.#dropToast(words);
-    const node = toastNode(times > 1 ? `${words} (${times} times)` : words, {
-      reference,
-      dismiss: () => this.#dropToast(words),
-    });
+    const text = times > 1 ? `${words} (${times} times)` : words;
+    const node = toastNode(text, { ...options, dismiss: () => this.#dropToast(words) });
     this.#toasts.set(words, { node, times });
     this.#stack.prepend(node);
     if (this.#toasts.size > MAX_TOASTS) {
@@ -203,27 +148,50 @@ export class Status {
   }
 
   /**
-   * Shows why the session has ended, and returns the dialog. `actions` (the first is the main one) have a `label`
-   * and a `run` or `href`; `detail` may be a promise. A modal dialog can be put aside, to look at what is left of
-   * the app; a line with the main action stays then.
+   * Shows why the session has ended. `actions` (the first is the main one) have a `label` and a `run` or `href`;
+   * `detail` may be a promise. What covers something (`coversApp`) can be put aside on a page of its own, to look
+   * at what is left of the app; a line with the main action stays then. `takesFocus` is for a viewer who was in
+   * the app that is now gone.
    */
-  end({ title, text, reference, detail, actions, isModal }) {
+  end({ actions, coversApp, takesFocus, ...words }) {
+    this.#leaveEnding();
     this.hush();
+    if (this.#isEmbedded) {
+      this.#endWithin({ ...words, actions }, takesFocus);
+    } else {
+      this.#endOver({ ...words, actions }, coversApp);
+    }
+  }
+
+  #endWithin(words, takesFocus) {
+    this.#ending = panelNode(words);
+    this.node.prepend(this.#ending);
+    this.#speak([words.title, words.text].filter(Boolean).join(". "));
+    if (takesFocus) {
+      this.#ending.querySelector(".ar-title").focus({ preventScroll: true });
+    }
+  }
+
+  #endOver({ actions, ...words }, isModal) {
     const aside = isModal ? [{ label: "Look at the page", run: () => dialog.close() }] : [];
-    const dialog = dialogNode({ title, text, reference, actions: [...actions, ...aside] });
+    const dialog = dialogNode({ ...words, actions: [...actions, ...aside] });
     dialog.addEventListener("close", () => {
       dialog.remove();
-      if (this.state === "ended") {
-        this.say(`${title}.`, { action: actions[0], tone: "bad" });
+      if (this.#ending === dialog) {
+        this.say(`${words.title}.`, { action: actions[0], tone: "bad" });
       }
     });
+    this.#ending = dialog;
     this.#stack.after(dialog);
     if (isModal) {
       dialog.showModal();
     } else {
       dialog.show();
     }
-    void putDetail(detail, dialog.querySelector(".ar-words"));
-    return dialog;
+  }
+
+  #leaveEnding() {
+    this.#ending?.remove();
+    this.#ending = null;
   }
 }
