@@ -1,0 +1,1 @@
+EXPECTED = ["Anna", "Brise", "Cormoran"]
