@@ -1,0 +1,206 @@
+"""What shows published data in a session, and how it is changed there: all of a session together, in one turn."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
+
+from django.db import Error
+
+from ..live.session import Session
+from .asking import Round
+
+log = logging.getLogger(__name__)
+
+type Callback = Callable[[], Any]
+type Ask = Callable[[Follower, Round], Change | None]
+
+_ATTACHMENT = "data"
+
+_sessions: WeakSet[Session] = WeakSet()
+_lock = threading.Lock()
+
+
+@dataclass
+class Change:
+    """What a follower is to show from now on."""
+
+    #: Called in a turn of the session; gives the callbacks of app code to be called then.
+    apply: Callable[[], Iterable[Callback]]
+    #: Why it shows nothing any more, for the viewers; empty: it still does.
+    words: str = ""
+
+
+class Follower:
+    """Something of one session that shows data."""
+
+    def __init__(self) -> None:
+        #: How often something was taken away: what was prepared before that is not shown.
+        self.taken = 0
+        #: Whether it shows nothing, because its viewer may see nothing.
+        self.is_lost = False
+
+    def hears(self, kind: str, data: Mapping[str, Any]) -> bool:
+        """Whether a notice means something to it, of which it may take note. Called on the loop."""
+        raise NotImplementedError
+
+    def look(self, round: Round) -> Change | None:
+        """What to take away, if anything. Called on a thread."""
+        raise NotImplementedError
+
+    def refresh(self, round: Round) -> Change | None:
+        """What to show anew, if anything. Called on a thread."""
+        raise NotImplementedError
+
+    def missed(self) -> None:
+        """What it was to show anew is not shown, as something was taken away meanwhile, or could not be found out."""
+
+
+class Follows:
+    """The followers of one session: they live as long as app code, or a model that they fill, refers to them."""
+
+    def __init__(self) -> None:
+        self._followers: WeakSet[Follower] = WeakSet()
+        self._of_models: WeakKeyDictionary[Any, Follower] = WeakKeyDictionary()
+        self._kept: set[Follower] = set()
+        #: Those that may have something new to show
+        self.waiting: WeakSet[Follower] = WeakSet()
+        #: When that may be shown, by the clock of the loop
+        self.next_at = 0.0
+        self.is_busy = False
+
+    @classmethod
+    def of(cls, session: Session) -> Follows:
+        """Those of a session, which lets them go at its end."""
+        with _lock:
+            _sessions.add(session)
+            follows: Follows = session.attachments.setdefault(_ATTACHMENT, cls())
+            return follows
+
+    def add(self, follower: Follower) -> None:
+        """One more."""
+        with _lock:
+            self._followers.add(follower)
+
+    def keep(self, follower: Follower, model: Any = None) -> None:
+        """Let a follower live for as long as ``model``, or as the session."""
+        with _lock:
+            if model is None:
+                self._kept.add(follower)
+            else:
+                self._of_models[model] = follower
+
+    def all(self) -> list[Follower]:
+        """All that are left."""
+        with _lock:
+            return list(self._followers)
+
+
+@dataclass
+class Work:
+    """What is being done for one session."""
+
+    session: Session
+    follows: Follows
+    followers: list[Follower]
+    #: For each follower that has one, the change, and what ``taken`` was before it was made
+    changes: list[tuple[Follower, Change, int]] = field(default_factory=list)
+    #: The followers from which something was taken away meanwhile
+    skipped: list[Follower] = field(default_factory=list)
+
+    def leave(self, told: Iterable[tuple[str, Mapping[str, Any]]]) -> bool:
+        """Leave only those followers whom one of the notices concerns; gives whether there are any."""
+        self.followers = [
+            follower for follower in self.followers if any(follower.hears(kind, data) for kind, data in told)
+        ]
+        return bool(self.followers)
+
+    def prepare(self, round: Round, ask: Ask) -> bool:
+        """Collect what the followers have to change; gives whether all could say. Called on a thread."""
+        is_sure = True
+        for follower in self.followers:
+            taken = follower.taken
+            try:
+                change = ask(follower, round)
+            except Error as error:
+                log.warning("It could not be found out what a session is to show: %s", error)
+                is_sure = False
+                follower.missed()
+                continue
+            except Exception:
+                log.exception("What a session shows could not be brought up to date.")
+                continue
+            if change is not None:
+                self.changes.append((follower, change, taken))
+        return is_sure
+
+    def apply(self) -> Any:
+        """Make the changes, in a turn of the session; gives what is to be awaited, if anything."""
+        callbacks: list[Callback] = []
+        for follower, change, taken in self.changes:
+            if follower.taken == taken:
+                callbacks += change.apply()
+            else:
+                follower.missed()
+                self.skipped.append(follower)
+        return _run(callbacks)
+
+
+def everything() -> list[Work]:
+    """The sessions that show data, with all their followers."""
+    with _lock:
+        sessions = [session for session in _sessions if not session.destroyed]
+    pairs = [(session, session.attachments.get(_ATTACHMENT)) for session in sessions]
+    return [Work(session, follows, follows.all()) for session, follows in pairs if follows is not None]
+
+
+def prepare(works: Iterable[Work], round: Round, ask: Ask) -> bool:
+    """``Work.prepare`` for all of them."""
+    sure = [work.prepare(round, ask) for work in works]
+    return all(sure)
+
+
+def look(follower: Follower, round: Round) -> Change | None:
+    """``Follower.look``, to be asked in ``prepare``."""
+    return follower.look(round)
+
+
+def refresh(follower: Follower, round: Round) -> Change | None:
+    """``Follower.refresh``, to be asked in ``prepare``."""
+    return follower.refresh(round)
+
+
+def _run(callbacks: Iterable[Callback]) -> Any:
+    """Call all, also when one fails; gives what is to be awaited, if any is ``async``. Raises what they raised."""
+    errors: list[Exception] = []
+    awaitables = []
+    for callback in callbacks:
+        try:
+            if inspect.isawaitable(result := callback()):
+                awaitables.append(result)
+        except Exception as error:
+            errors.append(error)
+    if awaitables:
+        return _finish(awaitables, errors)
+    return _raise(errors)
+
+
+async def _finish(awaitables: Iterable[Awaitable[Any]], errors: list[Exception]) -> None:
+    for awaitable in awaitables:
+        try:
+            await awaitable
+        except Exception as error:
+            errors.append(error)
+    _raise(errors)
+
+
+def _raise(errors: list[Exception]) -> None:
+    if len(errors) > 1:
+        raise ExceptionGroup("Several callbacks of published data failed.", errors)
+    if errors:
+        raise errors[0]

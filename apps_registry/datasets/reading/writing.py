@@ -1,0 +1,83 @@
+"""Writes Parquet, some rows at a time, and reads back what it wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..columns import arrow_schema
+
+#: Rows of a row group, or bytes if these are reached before.
+GROUP = 131_072
+_BYTES = 64 * 2**20
+
+
+class Writer:
+    """A Parquet file that grows by rows. Leaving it because of an error leaves a file that is not whole."""
+
+    def __init__(self, target: Path, types: Mapping[str, str]) -> None:
+        self._target = target
+        self._schema = arrow_schema(types)
+        self._file = target.open("wb")
+        self._writer = pq.ParquetWriter(
+            self._file, self._schema, compression="zstd", write_statistics=True, write_page_checksum=True
+        )
+        self._waiting: list[pa.RecordBatch] = []
+        self._waiting_rows = self._waiting_bytes = 0
+        self.rows = 0
+
+    def write(self, columns: Mapping[str, pa.Array]) -> None:
+        """Add rows: the columns by their names, as they are stored."""
+        batch = pa.record_batch([columns[name] for name in self._schema.names], schema=self._schema)
+        self.rows += len(batch)
+        self._waiting.append(batch)
+        self._waiting_rows += len(batch)
+        self._waiting_bytes += batch.nbytes
+        if self._waiting_rows >= GROUP or self._waiting_bytes >= _BYTES:
+            self._flush()
+
+    def end_group(self) -> None:
+        """Let the next row begin a row group."""
+        if self._waiting_rows:
+            self._flush()
+
+    def _flush(self) -> None:
+        table = pa.Table.from_batches(self._waiting, self._schema)
+        # Of many short batches, what is more than a row group waits for the next
+        whole = len(table) - len(table) % GROUP or len(table)
+        self._writer.write_table(table[:whole], row_group_size=GROUP)
+        rest = table[whole:]
+        self._waiting = rest.to_batches()
+        self._waiting_rows, self._waiting_bytes = len(rest), rest.nbytes
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._file:
+            if error is None:
+                self.end_group()
+                self._writer.close()
+            else:
+                self._abandon()
+        if error is None:
+            self._check()
+
+    def _abandon(self) -> None:
+        # Its end would only say again what went wrong, a full disk for one
+        with suppress(pa.ArrowException, OSError):
+            self._writer.close()
+
+    def _check(self) -> None:
+        """Read back what the file says of itself: who reads it next must find it whole."""
+        told = pq.read_metadata(self._target)
+        if told.num_rows != self.rows or not told.schema.to_arrow_schema().equals(self._schema):
+            raise OSError("The Parquet file is not what was written into it.")
