@@ -1,0 +1,1 @@
+"""Forms for people, on the pages of this package and in the admin."""
