@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "vizserver.happiness",
 ]
 
 MIDDLEWARE = [
@@ -118,12 +119,17 @@ if REDIS_URL:
     CHANNEL_LAYERS = {
         "default": {
             "BACKEND": "channels_redis.core.RedisChannelLayer",
-            "CONFIG": {"hosts": [REDIS_URL]},
+            # It waits 5 seconds at a time, which redis-py by default does not allow.
+            "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": 15}]},
         },
     }
 
 # Users
 
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "apps_registry.backends.GrantBackend",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -163,6 +169,10 @@ STORAGES = {
         else "vizserver.staticfiles.StaticFilesStorage"
     },
 }
+
+# What people upload. It is served by views that ask for permission, never by its address.
+
+MEDIA_ROOT = DATA_DIR / "media"
 
 # Servers. Daphne's own limit of 1 MiB is less than what a document or a table may take.
 

@@ -41,6 +41,12 @@ def test_the_menu_names_the_user_and_logs_out(client: Client, ana: User) -> None
     assert "_auth_user_id" not in client.session
 
 
+def test_a_visitor_finds_the_way_to_log_in_but_not_where_he_is_already(client: Client) -> None:
+    link = f'href="{reverse("login")}'.encode()
+    assert link in client.get("/no/such/page").content
+    assert link not in client.get(reverse("login")).content
+
+
 def test_the_page_of_a_failure_needs_nothing_that_may_have_failed() -> None:
     page = render_to_string("500.html")
     assert "Something went wrong" in page

@@ -67,7 +67,8 @@ def test_a_channel_layer_is_there_when_redis_is(tmp_path: Path) -> None:
     names = "getattr(s, 'CHANNEL_LAYERS', {})"
     assert values(tmp_path, names, SECRET_KEY="k", REDIS_URL="") == [{}]
     [layers] = values(tmp_path, names, SECRET_KEY="k", REDIS_URL="redis://r.example.org:6379/0")
-    assert layers["default"]["CONFIG"] == {"hosts": ["redis://r.example.org:6379/0"]}
+    [host] = layers["default"]["CONFIG"]["hosts"]
+    assert host["address"] == "redis://r.example.org:6379/0"
 
 
 def test_app_dirs_may_be_several_relative_or_not(tmp_path: Path) -> None:
