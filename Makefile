@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-lts lint format docs bench clean venv venv-dev venv-lts
+.PHONY: help run test test-fast test-postgresql test-lts lint format docs bench clean venv venv-dev venv-lts
 
 PORT ?= 5006
 ARGS ?=
@@ -11,7 +11,7 @@ FAST_TESTS := -m "not browser and not slow"
 PYTHON := .venv/bin/python
 
 help: ## Show this list
-	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 run: export DEBUG ?= 1
 run: venv ## Serve the apps in bokeh_apps/ (PORT=5006, ARGS="options of runbokeh")
@@ -24,6 +24,10 @@ test: venv-dev ## Run all tests, and install what they need (ARGS="options of py
 
 test-fast: venv-dev ## Run the tests that need neither a browser nor much time
 	@$(PYTHON) -m pytest $(FAST_TESTS) $(ARGS)
+
+test-postgresql: venv-dev ## Run on PostgreSQL the tests of what databases do differently
+	@.ci/programs
+	@$(PYTHON) -m tests.postgresql $(ARGS)
 
 test-lts: venv-lts ## Run all tests on the long-term Django (FAST=1: the fast ones only)
 	@$(if $(FAST),true,.ci/programs)

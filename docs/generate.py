@@ -9,10 +9,12 @@ date. With `--check`, nothing is written, and the exit code tells.
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +31,16 @@ if __name__ == "__main__":
 from bokeh.resources import DEFAULT_SERVER_PORT
 from bokeh.server import core
 from django.core.management import get_commands, load_command_class
+from django.core.management.base import DjangoHelpFormatter
 
 from apps_registry import exceptions
 from apps_registry.conf import SETTINGS, Setting
 from apps_registry.exceptions import VizserverError
 from apps_registry.live.hooks import HOOKS
 from apps_registry.management.options import OPTIONS, REPLACED, Option
+from apps_registry.management.registry_command import RegistryCommand
+from apps_registry.models import VizApp
+from apps_registry.models.roles import ROLES
 
 
 def settings() -> Iterator[str]:
@@ -112,11 +118,50 @@ def commands() -> Iterator[str]:
             yield _row(f"`{name}`", load_command_class(package, name).help)
 
 
+def arguments(name: str) -> Iterator[str]:
+    """The arguments of a command of the registry, without those of all commands."""
+    yield from _head("argument", "what it does")
+    parser = load_command_class("apps_registry", name).create_parser("manage.py", name)
+    for action in parser._actions:
+        if not set(action.option_strings) & {*DjangoHelpFormatter.show_last, "--help"}:
+            yield _row(f"`{_argument(action)}`", action.help)
+
+
+def _registry_commands() -> Iterator[str]:
+    for name, package in get_commands().items():
+        if package == "apps_registry" and isinstance(load_command_class(package, name), RegistryCommand):
+            yield name
+
+
+def _argument(action: argparse.Action) -> str:
+    value = action.metavar or "|".join(action.choices or ())
+    if action.nargs != 0 and not value:
+        value = action.dest.upper()
+    return " ".join([*action.option_strings, str(value).replace("|", "\\|")]).strip()
+
+
 def hooks() -> Iterator[str]:
     """The lifecycle hooks of an app."""
     yield from _head("hook", "when it is called", "what it is for")
     for hook in HOOKS:
         yield _row(f"`{hook.signature}`", hook.when, hook.purpose)
+
+
+def fields() -> Iterator[str]:
+    """What can be set in a row."""
+    yield from _head("field", "what it is")
+    for field in VizApp._meta.concrete_fields:
+        if field.editable and not field.primary_key:
+            choices = [f"`{value}`: {label.lower()}" for value, label in field.flatchoices]
+            yield _row(f"`{field.name}`", " ".join(filter(None, [field.help_text, "; ".join(choices)])))
+
+
+def decisions() -> Iterator[str]:
+    """What permissions are about."""
+    yield from _head("role", "what it allows", "for `has_perm`", "given by a grant of")
+    for name, role in ROLES.items():
+        grants = ", ".join(f"`{grant}`" for grant in role.granted_by)
+        yield _row(f"`{name}`", role.help, f"`{role.permission}`", grants or "no grant")
 
 
 def errors() -> Iterator[str]:
@@ -138,8 +183,10 @@ def _row(*cells: object) -> str:
 
 
 TABLES: dict[str, Callable[[], Iterator[str]]] = {
-    table.__name__: table for table in (settings, options, defaults, replaced, commands, hooks, errors)
+    table.__name__: table
+    for table in (settings, options, defaults, replaced, commands, hooks, fields, decisions, errors)
 }
+TABLES |= {name: partial(arguments, name) for name in _registry_commands()}
 
 
 def generated(text: str) -> str:

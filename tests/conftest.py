@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from asgiref.sync import SyncToAsync
 from apps_registry.live.importing import PREFIX
 from apps_registry.testing import RunningServer
 
+from .rows import make_rows, serve_rows
 from .serving import APPS, DOOR_APPS, Site
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -28,6 +29,8 @@ CHROMIUM_FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "-
 #: Bytes of a message, seconds of a start: less than the defaults, so that tests reach them soon.
 MAX_MESSAGE_SIZE = 1_000_000
 START_TIMEOUT = 3.0
+#: Milliseconds in which a page has to come to what a test waits for, on a machine with much else to do.
+PAGE_TIMEOUT = 30_000
 #: Seconds that a thread or process may take to end once nobody needs it.
 GRACE = 5.0
 
@@ -125,10 +128,46 @@ def private_server(site: Site, apps: Path, asgi_server: str) -> Iterator[Running
         yield server
 
 
+@pytest.fixture(scope="session")
+def rows_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A site whose apps have rows, see ``tests.rows``."""
+    return make_rows(tmp_path_factory.mktemp("rows"))
+
+
+@pytest.fixture(scope="session")
+def rows_server(rows_site: Site) -> Iterator[RunningServer]:
+    """A server whose apps have rows, without DEBUG."""
+    with serve_rows(rows_site) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def demo_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A site with what ``manage.py loaddemo`` makes."""
+    folder = tmp_path_factory.mktemp("demo")
+    site = Site(folder, folder / "journal.txt")
+    site.make()
+    site.manage("loaddemo", "--force")
+    return site
+
+
 @pytest.fixture
 def tag(request: pytest.FixtureRequest) -> str:
     """A word for ``?tag=``, by which a test finds its own sessions in the journal."""
     return "".join(letter if letter.isalnum() else "_" for letter in request.node.name)
+
+
+@pytest.fixture(scope="session")
+def redis_program() -> str:
+    """The path of redis-server."""
+    return _program("redis-server")
+
+
+def _program(*names: str) -> str:
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"There is no {names[0]} here.")
+    return path
 
 
 # A browser
@@ -139,10 +178,24 @@ async def browser() -> AsyncIterator[Any]:
     """Chromium, for tests marked ``browser``, which run on the loop of the session."""
     from playwright.async_api import async_playwright
 
-    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if path is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("There is no Chromium here.")
+    path = _program(*CHROMIUM)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
         yield browser
         await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def new_page(browser: Any) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
+    """``await new_page(**options)`` is a page of a new visitor; all are closed at the end."""
+    contexts = []
+
+    async def new_page(**options: Any) -> Any:
+        contexts.append(await browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | options))
+        page = await contexts[-1].new_page()
+        page.set_default_timeout(PAGE_TIMEOUT)
+        return page
+
+    yield new_page
+    for context in contexts:
+        await context.close()

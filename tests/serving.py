@@ -19,6 +19,8 @@ from django.conf import settings
 from apps_registry.testing import AppSocket, RunningServer, connect, run_server
 from apps_registry.testing.socket import token_of
 
+from . import databases
+
 ROOT = Path(__file__).parents[1]
 APPS = ROOT / "tests" / "apps"
 DOOR_APPS = ROOT / "tests" / "apps_doors"
@@ -59,15 +61,24 @@ class Site:
 
     def make(self) -> None:
         """Make the database and the people."""
+        databases.create(self.folder)
         script = _MAKE_DATA.format(people=PEOPLE)
         subprocess.run([sys.executable, "-c", script], env=self.env(), cwd=ROOT, check=True)
         self.journal.touch()
+
+    def manage(self, *words: str | Path) -> str:
+        """What ``manage.py WORDS`` says; fails the test when it does."""
+        command = [sys.executable, str(MANAGE), *map(str, words)]
+        done = subprocess.run(command, env=self.env(), cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def env(self, *, debug: bool = False, **apps_registry: Any) -> dict[str, str]:
         """The environment of a process of this site; keywords add to the settings of the apps."""
         return os.environ | {
             "DJANGO_SETTINGS_MODULE": "tests.serving_settings",
             "DATA_DIR": str(self.folder),
+            "DATABASE_URL": databases.address(self.folder),
             "DEBUG": str(int(debug)),
             "SECRET_KEY": settings.SECRET_KEY,
             "SESSION_COOKIE_SECURE": "0",

@@ -2,8 +2,10 @@
 
 import os
 
-for _name in ("ALLOWED_HOSTS", "APP_DIRS", "CSRF_TRUSTED_ORIGINS", "DATABASE_URL", "LOG_LEVEL", "REDIS_URL"):
+for _name in ("ALLOWED_HOSTS", "APP_DIRS", "CSRF_TRUSTED_ORIGINS", "LOG_LEVEL", "REDIS_URL"):
     os.environ[_name] = ""  # set, so that a .env file does not set it
+# See tests.postgresql
+os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", "")
 os.environ |= {
     "DATA_DIR": "var/tests",
     "DEBUG": "0",
@@ -12,10 +14,13 @@ os.environ |= {
 }
 
 from vizserver.settings import *  # noqa: E402, F403
-from vizserver.settings import DATA_DIR, DATABASES, STORAGES  # noqa: E402
+from vizserver.settings import DATA_DIR, DATABASES, INSTALLED_APPS, STORAGES  # noqa: E402
 
-# A file, as in production: an in-memory database would be one connection that all threads share.
-DATABASES["default"]["TEST"] = {"NAME": DATA_DIR / f"test-{os.getpid()}.sqlite3"}
+# Models that are followed, as sites have them.
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.datasets.logbook"]
+# With SQLite a file, as in production: an in-memory database would be one connection that all threads share.
+_FILE = DATA_DIR / f"test-{os.getpid()}.sqlite3"
+DATABASES["default"]["TEST"] = {"NAME": f"test_{os.getpid()}" if os.environ["DATABASE_URL"] else _FILE}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Static files come from where they are, so that no test needs `collectstatic`.
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}

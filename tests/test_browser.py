@@ -1,27 +1,36 @@
-"""What people see, in a real browser: the sample apps, the catalogue, and what a page says when things fail.
-
-With SHOTS set to a directory, screenshots are left there.
-"""
+"""What people see, in a real browser: the sample apps, the catalogue, and what a page says when things fail."""
 
 from __future__ import annotations
 
-import asyncio
-import os
 import re
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
 
 import pytest
-import pytest_asyncio
 from bokeh.embed import server_document
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, TimeoutError, expect
 
 from apps_registry.testing import RunningServer
 
+from .browsing import (
+    LIVE,
+    PHONE,
+    SOON,
+    another_site,
+    has_opened,
+    log_in_on,
+    open_app,
+    overflows,
+    problems_of,
+    read,
+    set_widget,
+    shoot,
+    until,
+)
 from .serving import APPS, DOOR_APPS, SAMPLES, Site
+from .site_page import Cable, Sockets
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -30,100 +39,15 @@ NAMES = [
     for path in sorted(SAMPLES.iterdir())
     if path.suffix == ".py" or (path.is_dir() and path.name[0] != "_")
 ]
-LIVE = "[data-session-state=live]"
-#: Milliseconds in which a page has to come to what a test waits for, on a machine with much else to do.
-SOON = 30_000
-
-expect.set_options(timeout=SOON)
-
-PHONE = {"width": 390, "height": 844}
 
 
-def problems_of(page: Page) -> list[str]:
-    """What goes wrong in a page from now on: errors in the console, exceptions, failed requests."""
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(f"exception: {error}"))
-    page.on("requestfailed", lambda request: problems.append(f"failed: {request.url}"))
-    page.on("console", lambda said: said.type in ("error", "warning") and problems.append(said.text))
-    page.on(
-        "response", lambda answer: answer.status >= 400 and problems.append(f"{answer.status}: {answer.url}")
-    )
-    return problems
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def new_page(browser: Browser) -> AsyncIterator[Callable[..., Awaitable[Page]]]:
-    """``await new_page(**options)`` is a page of a new visitor; all are closed at the end."""
-    contexts = []
-
-    async def new_page(**options: Any) -> Page:
-        contexts.append(await browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | options))
-        page = await contexts[-1].new_page()
-        page.set_default_timeout(SOON)
-        return page
-
-    yield new_page
-    for context in contexts:
-        await context.close()
-
-
-@pytest.fixture(scope="session")
-def gallery(site: Site) -> Iterator[RunningServer]:
+@pytest.fixture(scope="module")
+def gallery(demo_site: Site) -> Iterator[RunningServer]:
     """The sample apps as ``make run`` serves them, and some that fail."""
     samples = [path for path in sorted(SAMPLES.iterdir()) if path.stem in NAMES]
     others = [APPS / "broken", APPS / "raises_in_callback", DOOR_APPS / "broken_template"]
-    with site.serve("--allow-websocket-origin", "localhost:*", *samples, *others, debug=True) as server:
+    with demo_site.serve("--allow-websocket-origin", "localhost:*", *samples, *others, debug=True) as server:
         yield server
-
-
-async def open_app(page: Page, server: RunningServer, name: str, query: str = "") -> None:
-    """Load the page of an app, and wait until its document is there and drawn."""
-    await page.goto(f"{server.url}/apps/{name}{query}")
-    await page.wait_for_selector(LIVE, state="attached")
-    await page.wait_for_function("() => Bokeh.documents.length === 1 && Bokeh.documents[0].is_idle")
-
-
-async def read(page: Page, expression: str) -> Any:
-    """What ``expression`` gives in the page, where ``model(name)`` is a model of the document."""
-    return await page.evaluate(scripted(expression))
-
-
-async def until(page: Page, expression: str) -> None:
-    """Wait until ``expression`` is true in the page."""
-    await page.wait_for_function(scripted(expression))
-
-
-def scripted(expression: str) -> str:
-    return (
-        "() => { const model = (name) => Bokeh.documents[0].get_model_by_name(name);"
-        " const data = (name, key) => model(name).data[key] ?? model(name).data.get(key);"
-        " const column = (name, key) => Array.from(data(name, key));"
-        f" return ({expression}); }}"
-    )
-
-
-async def set_widget(page: Page, name: str, **values: Any) -> None:
-    """Set properties of a model as its widget does."""
-    await page.evaluate(
-        "([name, values]) => Bokeh.documents[0].get_model_by_name(name).setv(values)", [name, values]
-    )
-
-
-async def shoot(page: Page, name: str) -> None:
-    """Leave a screenshot, when these are wanted."""
-    if folder := os.environ.get("SHOTS"):
-        image = await page.screenshot(full_page=True, animations="disabled")
-        leave(Path(folder), f"{name}.png", image)
-
-
-def leave(folder: Path, name: str, image: bytes) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_bytes(image)
-
-
-async def overflows(page: Page) -> bool:
-    """Whether the page is wider than the window."""
-    return await page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
 
 
 # The sample apps: each with something that a viewer does, and what Python has then computed
@@ -205,16 +129,76 @@ async def run_a_long_job(page: Page) -> None:
     assert await read(page, "model('start').disabled") is False
 
 
+async def report(page: Page, score: int) -> None:
+    """Say in another tab how happy one is today."""
+    tab = await page.context.new_page()
+    await tab.goto(page.url.replace("/apps/", "/happiness/?"))
+    await tab.get_by_role("radio", name=str(score), exact=True).check()
+    await tab.get_by_role("button", name="Save").click()
+    await expect(tab.get_by_text("Saved.")).to_be_visible()
+    await tab.close()
+
+
+async def report_to_oneself(page: Page) -> None:
+    count = await read(page, "column('days', 'score').length")
+    await report(page, 9)
+    await until(page, f"column('days', 'score').length === {count} + 1")
+    await until(page, "model('summary').text.startsWith('<b>9 of 10</b>')")
+
+
+async def report_to_ones_leads(page: Page) -> None:
+    assert set(await read(page, "column('reports', 'name')")) >= {"mara", "nils"}
+    count = await read(page, "column('reports', 'score').length")
+    await report(page, 3)
+    await until(page, f"column('reports', 'score').length === {count} + 1")
+
+
+async def report_as_the_fifth(page: Page) -> None:
+    count = await read(page, "column('days', 'score').length")
+    await report(page, 8)
+    await until(page, f"column('days', 'score').length === {count} + 1")
+    assert "from 5 people" in await read(page, "model('summary').text")
+
+
+async def publish_a_week(page: Page) -> None:
+    assert await read(page, "model('sales_west')") is None
+    assert await read(page, "column('sales_south', 'week').length") == 52
+    cookies = {cookie["name"]: cookie["value"] for cookie in await page.context.cookies()}
+    answer = await page.request.put(
+        page.url.replace("/apps/sales", "/api/datasets/sales_north"),
+        data="week,orders,revenue\n2026-01-05,10,100.5\n",
+        headers={"Content-Type": "text/csv", "X-CSRFToken": cookies["csrftoken"], "Referer": page.url},
+    )
+    assert answer.ok, await answer.text()
+    await until(page, "column('sales_north', 'week').length === 1")
+    await until(page, "model('summary').text.includes('<b>Sales north</b>: 100 ')")
+
+
 DEEDS = {
     "big_data": thin_the_points,
     "crossfilter": choose_an_axis,
+    "happiness_company": report_as_the_fifth,
+    "happiness_me": report_to_oneself,
+    "happiness_team": report_to_ones_leads,
     "long_job": run_a_long_job,
     "notebook": throw_more_dice,
+    "sales": publish_a_week,
     "selection_histogram": pick_a_cloud,
     "sliders": move_a_slider_by_keys,
     "stream": stop_the_stream,
     "tides": choose_days_and_units,
 }
+#: As whom, of the people of the demo.
+VIEWERS = {"happiness_company": "ben", "happiness_me": "zoe", "happiness_team": "mara", "sales": "nora"}
+
+
+async def open_sample(page: Page, gallery: RunningServer, name: str) -> None:
+    """Open a sample app, as somebody if need be."""
+    if name in VIEWERS:
+        await log_in_on(page, gallery, VIEWERS[name], f"/apps/{name}")
+        await has_opened(page)
+    else:
+        await open_app(page, gallery, name)
 
 
 async def test_every_sample_app_is_tried():
@@ -225,7 +209,7 @@ async def test_every_sample_app_is_tried():
 async def test_a_sample_app_opens_and_answers(gallery: RunningServer, new_page, name: str):
     page = await new_page(locale="en-US")
     problems = problems_of(page)
-    await open_app(page, gallery, name)
+    await open_sample(page, gallery, name)
     await shoot(page, name)
     await DEEDS[name](page)
     await shoot(page, f"{name}-after")
@@ -236,7 +220,7 @@ async def test_a_sample_app_opens_and_answers(gallery: RunningServer, new_page, 
 async def test_a_sample_app_fits_a_phone(gallery: RunningServer, new_page, name: str):
     page = await new_page(viewport=PHONE, color_scheme="dark")
     problems = problems_of(page)
-    await open_app(page, gallery, name)
+    await open_sample(page, gallery, name)
     await shoot(page, f"{name}-phone")
     assert not await overflows(page)
     assert problems == []
@@ -266,21 +250,6 @@ async def test_two_tabs_have_two_sessions(gallery: RunningServer, new_page):
     await set_widget(one, "amplitude", value=2)
     await until(one, "Math.max(...column('curve', 'y')) > 1.9")
     assert await read(other, "Math.max(...column('curve', 'y'))") < 1.1
-
-
-@asynccontextmanager
-async def another_site(body: str) -> AsyncIterator[int]:
-    """A web server that gives this one page; its port."""
-    head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<!doctype html>"
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError):
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write((head + body).encode())
-        writer.close()
-
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-        yield server.sockets[0].getsockname()[1]
 
 
 async def test_a_page_of_another_site_embeds_an_app(gallery: RunningServer, new_page):
@@ -375,8 +344,9 @@ async def test_a_page_outlives_the_restart_of_its_server(site: Site, new_page, p
     # What the viewer does meanwhile is not lost either
     await set_widget(page, "offset", value=1)
     with site.serve(*options):
-        if await page.get_by_role("button", name="Try now").is_visible():
-            await page.get_by_role("button", name="Try now").click()
+        # It may have come back by itself meanwhile
+        with suppress(TimeoutError):
+            await page.get_by_role("button", name="Try now").click(timeout=2000)
         await page.wait_for_selector(LIVE, state="attached")
         await expect(page.get_by_role("status")).to_contain_text("Your settings were put back")
         await until(page, "model('amplitude').value === 2.5 && model('offset').value === 1")
@@ -384,43 +354,6 @@ async def test_a_page_outlives_the_restart_of_its_server(site: Site, new_page, p
         await shoot(page, f"restored-{ending}")
         await set_widget(page, "amplitude", value=1)
         await until(page, "Math.abs(Math.max(...column('curve', 'y')) - 2) < 0.01")
-
-
-class Cable:
-    """A TCP proxy before a server, whose connections can be cut."""
-
-    def __init__(self, target: RunningServer) -> None:
-        self._port = int(target.url.rpartition(":")[2])
-        self._writers: set[asyncio.StreamWriter] = set()
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._join, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        self._server.close()
-        self.cut()
-        await self._server.wait_closed()
-
-    def cut(self) -> None:
-        """End all connections, without a word to either side."""
-        for writer in self._writers:
-            writer.transport.abort()
-
-    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        other_reader, other_writer = await asyncio.open_connection("127.0.0.1", self._port)
-        both = {writer, other_writer}
-        self._writers |= both
-        await asyncio.gather(self._copy(reader, other_writer), self._copy(other_reader, writer))
-        self._writers -= both
-
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-        writer.close()
 
 
 async def test_a_cut_connection_finds_its_session_again(gallery: RunningServer, new_page):
@@ -443,6 +376,40 @@ async def test_a_cut_connection_finds_its_session_again(gallery: RunningServer, 
         assert await read(page, "Math.max(...column('curve', 'y'))") > 1.9
         await set_widget(page, "amplitude", value=1)
         await until(page, "Math.max(...column('curve', 'y')) < 1.1")
+
+
+# How a session ends on a page of its own: words, and what the viewer can do
+ENDS = {
+    4451: ("You are no longer logged in", "button", "Log in"),
+    4452: ("You may no longer open this app", "link", "All apps"),
+    4453: ("This app has been switched off", "link", "All apps"),
+    4454: ("This session was ended by an administrator", "button", "Load again"),
+    4455: ("This session was closed because nobody used it", "button", "Open again"),
+}
+
+
+@pytest.mark.parametrize("code", ENDS)
+async def test_an_end_is_told_by_the_page(gallery: RunningServer, new_page, code: int):
+    page, sockets = await new_page(), Sockets()
+    await sockets.watch(page)
+    words, role, remedy = ENDS[code]
+    await open_app(page, gallery, "sliders", "?tag=one")
+    await set_widget(page, "amplitude", value=2)
+    await until(page, "Math.max(...column('curve', 'y')) > 1.9")
+    sockets.refused["one"] = 4401
+    await sockets.open["one"].close(code=code)
+    dialog = page.get_by_role("dialog")
+    await expect(dialog).to_contain_text(words)
+    await shoot(page, f"end-{code}")
+    sockets.refused.clear()
+    await dialog.get_by_role(role, name=remedy).click()
+    if role == "link":
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Apps")
+        return
+    await expect(dialog).to_have_count(0)
+    await page.wait_for_selector(LIVE, state="attached")
+    highest = 1.9 if remedy == "Open again" else 0.9
+    await until(page, f"Math.max(...column('curve', 'y')) > {highest}")
 
 
 async def test_an_edit_under_dev_reloads_the_page(site: Site, new_page, tmp_path: Path):

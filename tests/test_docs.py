@@ -15,30 +15,46 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qsl
 
 import httpx
+import pyarrow as pa
 import pytest
 import yaml
 from bokeh.command.subcommands.serve import Serve
 from bokeh.events import ButtonClick
 from bokeh.models import Button, Select, Slider, Spinner, TextInput
+from csp.utils import build_policy
 from django.core.management import get_commands, load_command_class
+from django.http import HttpRequest, HttpResponse
+from django.template import Context, Template
+from django.test import RequestFactory
 
 from apps_registry import checks, conf
 from apps_registry.management.options import OPTIONS, REPLACED
+from apps_registry.models import VizApp
 from apps_registry.testing import OpenedApp, connect, open_app, run_server
 from apps_registry.testing.socket import token_of
 
 from . import docs_blocks as docs
+from .datasets import published
 from .docs_blocks import PAGES, ROOT, Block
 from .serving import MANAGE, Site, page_token, ws_url
 
 #: Blocks that cannot be run. Whoever adds one has a good reason.
 MAX_NOT_RUN = 3
+#: The data set of those apps that need one.
+DAYS = pa.table(
+    {
+        "day": [date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 3)],
+        "region": ["EU", "US", "EU"],
+        "price": [10.5, 11.0, 12.5],
+    }
+)
 #: Blocks of languages in which nothing is run: trees and output.
 PLAIN = {"text"}
 #: Other people's programs in console blocks.
@@ -81,8 +97,8 @@ def test_every_option_of_bokeh_serve_is_here_or_replaced():
 
 
 def test_every_check_is_documented():
-    ids = set(re.findall(r"apps_registry\.[EW]\d+", Path(checks.__file__).read_text()))
-    assert set(docs.table_column(docs.section(ROOT / "docs" / "settings.md", "## System checks"))) == ids
+    table = docs.section(ROOT / "docs" / "settings.md", "## System checks")
+    assert docs.table_column(table) == list(checks.FAULTS)
 
 
 def test_every_variable_of_the_environment_is_documented():
@@ -125,7 +141,7 @@ def test_the_index_names_every_page():
 
 
 def test_every_block_is_run_or_says_why_not():
-    run = {"app", "client", "settings", "site", "test"}
+    run = {"app", "client", "embed", "policy", "settings", "site", "test"}
     left = docs.with_word("norun")
     assert all(len(block.words["norun"]) > 10 for block in left)
     assert len(left) <= MAX_NOT_RUN, [str(block) for block in left]
@@ -152,7 +168,7 @@ def test_settings_are_good_ones(block: Block, monkeypatch: pytest.MonkeyPatch, s
     names: dict[str, Any] = {"BASE_DIR": ROOT, "INSTALLED_APPS": []}
     exec(block.text, names)
     settings.APPS_REGISTRY = names["APPS_REGISTRY"]
-    assert [*checks.check_settings(), *checks.check_app_dirs()] == []
+    assert [*checks.values.check_settings(), *checks.values.check_app_dirs()] == []
 
 
 # Commands
@@ -230,12 +246,17 @@ def environment(folder: Path, site: Site) -> dict[str, str]:
 def _app_parameters() -> Iterator[Any]:
     for name in docs.app_names():
         words = docs.app_words(name)
-        marks = [pytest.mark.django_db(transaction=True)] if "db" in words else []
+        marks = [pytest.mark.django_db(transaction=True)] if words.keys() & {"data", "db"} else []
         yield pytest.param(name, dict(parse_qsl(words.get("query", ""))), marks=marks, id=name)
 
 
 @pytest.mark.parametrize(("name", "arguments"), list(_app_parameters()))
-def test_an_app_opens_and_all_its_widgets_can_be_used(name: str, arguments: dict[str, str], folder: Path):
+def test_an_app_opens_and_all_its_widgets_can_be_used(
+    name: str, arguments: dict[str, str], folder: Path, settings: Any
+):
+    if "data" in docs.app_words(name):
+        settings.MEDIA_ROOT = str(folder / "media")
+        published.put("sales", DAYS, access="public")
     with open_app(docs.app_path(folder / "bokeh_apps", name), arguments=arguments) as app:
         assert app.document.roots
         for model in list(app.document.models):
@@ -258,7 +279,9 @@ def _use(app: OpenedApp, model: Any) -> None:
 @pytest.mark.slow
 async def test_all_apps_are_served_together(folder: Path, site: Site):
     compiled = {block.words["app"] for block in docs.with_word("app", "ts")}
-    names = docs.app_names() if shutil.which("node") else set(docs.app_names()) - compiled
+    # In this database there are no data sets
+    own = {name for name in docs.app_names() if "data" not in docs.app_words(name)}
+    names = own if shutil.which("node") else own - compiled
     with site.serve(*(docs.app_path(folder / "bokeh_apps", name) for name in names)) as server:
         for name in names:
             token = page_token(server, name)
@@ -303,6 +326,43 @@ def _manage(site: Site, *words: str) -> str:
     return subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout.strip()
 
 
+# Apps in pages
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("block", docs.with_word("embed"), ids=str)
+def test_a_page_with_apps_can_be_made(block: Block, rf: RequestFactory):
+    for name in ("sales", "customer"):
+        VizApp.objects.create(name=name, source=name, enabled=True, access="public")
+    for page in _pages(block, rf.get("/report/")):
+        assert re.search('<bokeh-app id="[^"]+" src="/apps/(sales|customer)', page), page
+        assert "apps_registry/bokeh-app.js" in page
+
+
+def _pages(block: Block, request: HttpRequest) -> list[str]:
+    facts = {"customer": 7, "discount": 10}
+    names: dict[str, Any] = {"request": request, "region": "EU", "years": [2025, 2026], "facts": facts}
+    if block.language == "html":
+        return [Template(block.text).render(Context(names))]
+    exec(block.text, names)
+    views = [value for name, value in names.items() if name.endswith("report")]
+    assert views
+    answers = [view(request) for view in views]
+    return [answer.text if isinstance(answer, HttpResponse) else answer for answer in answers]
+
+
+def test_both_policies_are_the_same():
+    """The tests of embedded apps run under that of django-csp; see ``tests.rows_settings``."""
+    of_django = pytest.importorskip("django.utils.csp", reason="needs Django 6")
+    names: dict[str, Any] = {"MIDDLEWARE": []}
+    for block in docs.with_word("policy", "python"):
+        exec(block.text, names)
+    one = of_django.build_policy(names["SECURE_CSP"], "x")
+    other = build_policy(names["CONTENT_SECURITY_POLICY"]["DIRECTIVES"], nonce="x")
+    assert set(one.split("; ")) == set(other.split("; "))
+    assert len(names["MIDDLEWARE"]) == 2
+
+
 # Another site
 
 
@@ -326,17 +386,22 @@ def test_apps_on_another_site(another_site: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(another_site)
     monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    for words in (["-c", "import mysite.asgi"], ["manage.py", "check"], ["manage.py", "migrate", "-v0"]):
+    check = ["manage.py", "check", "--fail-level", "WARNING"]
+    migrate = ["manage.py", "migrate", "--run-syncdb", "-v0"]
+    for words in (["-c", "import mysite.asgi"], check, migrate):
         subprocess.run([sys.executable, *words], check=True)
     with run_server() as server:
         assert server.url.endswith("/viz")
         page = httpx.get(f"{server.url}/apps/hello").text
+        assert "| My site</title>" in page
         origin = server.url.removesuffix("/viz")
         addresses = set(re.findall(r'(?:src|href)="(/[^"]+)"', page))
         assert "/static/bokeh/js/bokeh.min.js" in addresses
         for address in addresses:
             assert httpx.get(origin + address).status_code == 200, address
-        asyncio.run(_opens(f"{server.ws_url}/apps/hello/ws", token_of(page)))
+        for name in ("hello", "orders"):
+            token = token_of(httpx.get(f"{server.url}/apps/{name}").text)
+            asyncio.run(_opens(f"{server.ws_url}/apps/{name}/ws", token))
 
 
 async def _opens(url: str, token: str) -> None:
