@@ -230,7 +230,7 @@ def errors(response: Any) -> str:
 
 def test_only_what_people_need_is_registered():
     ours = {model.__name__ for model in admin.site._registry if model._meta.app_label == "apps_registry"}
-    assert ours == {"VizApp", "LiveSession", "Failure", "Opening"}
+    assert ours == {"VizApp", "LiveSession", "Failure", "Opening", "Dataset", "ApiToken"}
 
 
 @pytest.mark.parametrize("name", ["root", "editor"])

@@ -435,8 +435,10 @@ def wary(own_site: Site) -> Iterator[Watched]:
 BY_SQL = {
     "app": ('VizApp.objects.filter(name="alpha").update(enabled=False)', DISABLED),
     "row deleted": (
-        "for model in (Opening, LiveSession):\n    model.objects.update(app=None)\n"
-        'VizApp.objects.filter(name="alpha")._raw_delete("default")',
+        "from django.db import transaction\nwith transaction.atomic():\n"
+        '    Grant.objects.all()._raw_delete("default")\n'
+        "    for model in (Opening, LiveSession):\n        model.objects.update(app=None)\n"
+        '    VizApp.objects.filter(name="alpha")._raw_delete("default")',
         DISABLED,
     ),
     "grant": ("Grant.objects.all()._raw_delete('default')", ACCESS_ENDED),
