@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from . import permissions
 from .conf import settings
-from .exceptions import VizserverError
+from .exceptions import AppNotFound, VizserverError
 from .models import Failure, Opening, VizApp
 
 log = logging.getLogger(__name__)
@@ -86,15 +86,14 @@ class Records:
     def refused(self, row: VizApp, visitor: Visitor, door: str, error: VizserverError) -> None:
         """A visitor was not let in."""
         now = timezone.now()
-        reason = type(error).__name__
         self._forget_refusals(before=now - _SAME)
-        key = (row.name, permissions.user_id(visitor.user), visitor.address, door, reason)
+        key = (row.name, permissions.user_id(visitor.user), visitor.address, door, type(error))
         if (known := self._refusals.get(key)) is not None:
             known.times += 1
             self._changed.append(known)
             return
         opening = self._refusals[key] = self._opening(row, visitor, door, Opening.Outcome.REFUSED)
-        opening.reason, opening.ended_at = reason, opening.started_at
+        opening.reason, opening.ended_at = _text(_why(row, error), 200), opening.started_at
         self._new.append(opening)
 
     def failed(self, row: VizApp, user: Any, reference: str, summary: str, detail: str) -> None:
@@ -225,6 +224,13 @@ def _whom(row: VizApp, user: Any) -> dict[str, Any]:
         "user_id": pk,
         "username": _text(permissions.user_name(user)),
     }
+
+
+def _why(row: VizApp, error: VizserverError) -> str:
+    """What the audit says of a refusal: more than the visitor is told, who may not know that there is such an app."""
+    if not isinstance(error, AppNotFound):
+        return str(error)
+    return "There is no grant." if row.enabled else "The app is off."
 
 
 def _text(text: str, length: int | None = None) -> str:

@@ -32,8 +32,10 @@ from bokeh.resources import DEFAULT_SERVER_PORT
 from bokeh.server import core
 from django.core.management import get_commands, load_command_class
 from django.core.management.base import DjangoHelpFormatter
+from django.urls import reverse
 
 from apps_registry import exceptions
+from apps_registry.api.service import api
 from apps_registry.conf import SETTINGS, Setting
 from apps_registry.exceptions import VizserverError
 from apps_registry.live.hooks import HOOKS
@@ -173,6 +175,16 @@ def errors() -> Iterator[str]:
         yield _row(f"`{cls.__name__}`", cls.status, cls.close_code, cls.default_message)
 
 
+def operations() -> Iterator[str]:
+    """The operations of the HTTP API."""
+    yield from _head("operation", "what it does", "scope")
+    for path, methods in api.get_openapi_schema()["paths"].items():
+        for method, about in methods.items():
+            scope = about["description"].rpartition("Scope of the token: ")[2].rstrip(".")
+            address = path.removeprefix(reverse("apps_registry:catalogue")).replace("{name}", "NAME")
+            yield _row(f"`{method.upper()} {address.replace('{number}', 'NUMBER')}`", about["summary"], scope)
+
+
 def _head(*names: str) -> Iterator[str]:
     yield _row(*names)
     yield "|" + "---|" * len(names)
@@ -184,7 +196,18 @@ def _row(*cells: object) -> str:
 
 TABLES: dict[str, Callable[[], Iterator[str]]] = {
     table.__name__: table
-    for table in (settings, options, defaults, replaced, commands, hooks, fields, decisions, errors)
+    for table in (
+        settings,
+        options,
+        defaults,
+        replaced,
+        commands,
+        hooks,
+        fields,
+        decisions,
+        errors,
+        operations,
+    )
 }
 TABLES |= {name: partial(arguments, name) for name in _registry_commands()}
 

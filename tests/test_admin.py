@@ -798,7 +798,7 @@ def test_errors_stay_as_they_are_and_are_deleted_by_permission(login, users, sal
 def test_the_audit_is_filtered_and_searched(login, sales, payroll):
     now = timezone.now()
     opening(sales, "alice", ended_at=now + timedelta(minutes=61, seconds=5))
-    opening(sales, "bob", outcome="refused", reason="AppNotFound", door="page", times=4, ended_at=now)
+    opening(sales, "bob", outcome="refused", reason="There is no grant.", door="page", times=4, ended_at=now)
     opening(payroll, "carol", address="2001:db8::5", started_at=now - timedelta(days=20))
     client = login("root")
     names = ("alice", "bob", "carol")

@@ -115,6 +115,10 @@ CASES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
         ({"MIDDLEWARE": without(site.MIDDLEWARE, "AuthenticationMiddleware")}, {}),
     ],
     "E010": [({"STATIC_URL": None}, {"STATIC_URL": "static/"})],
+    "E011": [
+        (apps_registry(DATA_STORAGE="none"), apps_registry(DATA_STORAGE="staticfiles")),
+        ({"STORAGES": {"default": {"BACKEND": "no.such.Storage"}}}, {}),
+    ],
     "W001": [
         ({"APPS_REGISTRY": {"APP_DIRS": ["/no/such"]}}, {"APPS_REGISTRY": {"APP_DIRS": ["/tmp"]}}),
         ({"APPS_REGISTRY": {"APP_DIRS": [__file__]}}, {}),
@@ -148,6 +152,7 @@ CASES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
             {"AUTHENTICATION_BACKENDS": ["no.such.Backend", "apps_registry.backends.GrantBackend"]},
         )
     ],
+    "W008": [({"MEDIA_ROOT": ""}, {"MEDIA_ROOT": "/srv/data"})],
 }
 ALL = [(number, *case) for number, cases in CASES.items() for case in cases]
 RIGHT = {"AUTHENTICATION_BACKENDS": ["apps_registry.backends.GrantBackend"], **apps_registry(ACCESS="public")}

@@ -58,7 +58,7 @@ DAYS = pa.table(
 #: Blocks of languages in which nothing is run: trees and output.
 PLAIN = {"text"}
 #: Other people's programs in console blocks.
-PROGRAMS = {"cd", "django-admin", "export", "mkdir", "pip", "source", "uvicorn"}
+PROGRAMS = {"cd", "curl", "django-admin", "export", "mkdir", "pip", "source", "uvicorn"}
 USERS_PROGRAMS = {"pre-commit"}
 
 
@@ -141,7 +141,7 @@ def test_the_index_names_every_page():
 
 
 def test_every_block_is_run_or_says_why_not():
-    run = {"app", "client", "embed", "policy", "settings", "site", "test"}
+    run = {"api", "app", "client", "embed", "policy", "settings", "site", "test"}
     left = docs.with_word("norun")
     assert all(len(block.words["norun"]) > 10 for block in left)
     assert len(left) <= MAX_NOT_RUN, [str(block) for block in left]

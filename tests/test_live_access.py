@@ -599,3 +599,20 @@ async def test_a_page_that_takes_an_app_off_ends_its_session(two: Watched, tabs:
     assert In(two.server).sessions().count("alpha") == 1, "Somebody else still looks at it."
     await second.socket.socket.close(TAKEN_OFF)
     wait_until(lambda: "alpha" not in In(two.server).sessions(), within=5)
+
+
+async def test_an_app_is_loaded_while_it_is_on_and_its_hooks_run_then(two: Watched, tabs: Tabs):
+    def noted() -> list[str]:
+        return sorted(line for line in two.site.journal.read_text().splitlines() if "loaded" in line)
+
+    def in_all(what: str) -> list[str]:
+        return sorted(f"{what} {server.process.pid}" for server in two.servers)
+
+    two.run('VizApp.objects.create(name="hooked", source="hooked", access="login")')
+    two.refresh()
+    await (await tabs.open("alpha", "alice")).lives()
+    assert noted() == [], "What is off is not loaded."
+    two.run('row = VizApp.objects.get(name="hooked"); row.enabled = True; row.save()')
+    wait_until(lambda: noted() == in_all("loaded"))
+    two.run('row = VizApp.objects.get(name="hooked"); row.enabled = False; row.save()')
+    wait_until(lambda: noted() == sorted([*in_all("loaded"), *in_all("unloaded")]))

@@ -29,7 +29,17 @@ from .serving import MANAGE, ROOT, Site
 
 pytestmark = pytest.mark.django_db
 
-COMMANDS = ("apitoken", "grant", "guestlink", "listapps", "openings", "publish", "revoke", "setapp", "syncapps")
+COMMANDS = (
+    "apitoken",
+    "grant",
+    "guestlink",
+    "listapps",
+    "openings",
+    "publish",
+    "revoke",
+    "setapp",
+    "syncapps",
+)
 PAGE = ROOT / "docs" / "commands.md"
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -184,7 +194,7 @@ def test_the_page_tells_a_true_story(folder: Path, alice: User, analysts: Group)
         ended_at=seen["started_at"] + timedelta(seconds=250),
         **seen,
     )
-    opening(outcome="refused", reason="AppNotFound", **seen)
+    opening(outcome="refused", reason="There is no grant.", **seen)
     for block in [block for block in docs.blocks() if block.page == PAGE and block.language == "console"]:
         for command, shown in docs.console(block):
             _, _, name, *args = shlex.split(command)
@@ -567,7 +577,7 @@ def test_openings_shows_the_newest_first(sales: VizApp):
     opening(
         user="",
         outcome="refused",
-        reason="LoginRequired",
+        reason="Please log in to open this app.",
         door="socket",
         started_at=later,
         ended_at=later,
@@ -581,7 +591,13 @@ def test_openings_shows_the_newest_first(sales: VizApp):
         "sales",
         "-",
         "refused",
-        "LoginRequired",
+        "Please",
+        "log",
+        "in",
+        "to",
+        "open",
+        "this",
+        "app.",
         "socket",
         "4",
     ]

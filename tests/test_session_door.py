@@ -155,8 +155,8 @@ def test_refusals_of_pages_and_origins_are_in_the_audit(rows_server: RunningServ
     wait_until(
         lambda: (
             {
-                ("granted", "tag", "AppNotFound", "127.0.0.1", ""),
-                ("shared", "session", "OriginRefused", "127.0.0.1", "evil.test"),
+                ("granted", "tag", "There is no grant.", "127.0.0.1", ""),
+                ("shared", "session", "This site may not open the app.", "127.0.0.1", "evil.test"),
             }
             <= refusals()
         )

@@ -102,6 +102,7 @@ class DatasetGrantInline(HoldingInline):
 
     model = DatasetGrant
     form = DatasetGrantForm
+    verbose_name = "grant"
     thing = "dataset"
     roles = {role.label: role.help for role in DatasetGrant.Role}
     rights_of = staticmethod(data_rights)

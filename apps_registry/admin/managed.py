@@ -75,7 +75,8 @@ def _keys(user: Any) -> tuple[frozenset[int], frozenset[int]]:
     """The keys of the apps and of the data sets that ``user`` manages, by one query."""
     apps = VizApp.objects.manageable_by(user).order_by().annotate(of_data=Value(0))
     data = Dataset.objects.manageable_by(user).order_by().annotate(of_data=Value(1))
-    keys = list(apps.values_list("of_data", "pk").union(data.values_list("of_data", "pk"), all=True))
+    both = apps.values_list("of_data", "pk").union(data.values_list("of_data", "pk"), all=True)
+    keys = list(both.order_by())
     return frozenset(pk for of_data, pk in keys if not of_data), frozenset(
         pk for of_data, pk in keys if of_data
     )

@@ -38,6 +38,9 @@ Columns = QueryEx[
 ]
 
 _CHUNK = 2**18
+_JSON = FORMATS["json"].media_types[0]
+_FILE = {"type": "string", "format": "binary"}
+_RECORDS = {"type": "array", "items": {"type": "object"}}
 _UNCHANGED = {
     304: {"description": "What `If-None-Match` names is still right."},
 }
@@ -50,7 +53,7 @@ _HEADERS = {
 
 
 def _about(*media_types: str) -> dict[str, Any]:
-    content = {name: {"schema": {"type": "string", "format": "binary"}} for name in media_types}
+    content = {name: {"schema": _RECORDS if name == _JSON else _FILE} for name in media_types}
     return {"responses": {**_UNCHANGED, 200: _HEADERS[200] | {"content": content}}}
 
 

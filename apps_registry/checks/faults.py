@@ -51,6 +51,10 @@ FAULTS = {
         "Pages cannot load BokehJS: {problem}.",
         'Have "django.contrib.staticfiles" in INSTALLED_APPS, and set STATIC_URL.',
     ),
+    "apps_registry.E011": Fault(
+        f"{NAME}['DATA_STORAGE'] is {{name}}, and STORAGES has no storage of this name that can be had: {{error}}.",
+        'Name one that is there, such as "default".',
+    ),
     "apps_registry.W001": Fault(
         "The apps in {path} cannot be read: {error}.", f"Make it, or correct {NAME}[{{setting!r}}]."
     ),
@@ -77,6 +81,10 @@ FAULTS = {
     "apps_registry.W007": Fault(
         "AUTHENTICATION_BACKENDS lacks apps_registry.backends.GrantBackend.",
         'With it, user.has_perm("apps_registry.open_vizapp", row) and the template variable perms know of grants.',
+    ),
+    "apps_registry.W008": Fault(
+        "Published data is stored in the working directory, wherever that is: MEDIA_ROOT is not set.",
+        "Set MEDIA_ROOT to a directory that no web server publishes.",
     ),
 }
 

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from django.conf import settings as site
 from django.core.checks import CheckMessage, register
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import FileSystemStorage, InvalidStorageError, storages
 
 from ..conf import NAME, SETTINGS, settings
 from .faults import check, fault
@@ -123,3 +125,15 @@ def _unreadable(setting: str, paths: Iterable[Any], read: Callable[[Any], Any]) 
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             yield fault("W001", path=path, error=reason, setting=setting)
+
+
+@check
+def check_data_storage(**kwargs: Any) -> Iterator[CheckMessage]:
+    """A storage for published data that is not there, or that is anywhere."""
+    try:
+        storage = storages[settings.DATA_STORAGE]
+    except (InvalidStorageError, ImproperlyConfigured, ImportError) as error:
+        yield fault("E011", name=repr(settings.DATA_STORAGE), error=str(error).rstrip("."))
+        return
+    if isinstance(storage, FileSystemStorage) and not storage.base_location:
+        yield fault("W008")

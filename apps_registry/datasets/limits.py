@@ -70,4 +70,5 @@ def size_text(size: float) -> str:
     while size >= 1024 and unit < len(_UNITS) - 1:
         size /= 1024
         unit += 1
-    return f"{size:.3g} {_UNITS[unit]}"
+    number = f"{size:.3g}" if size < 100 else f"{size:.0f}"
+    return f"{number} {_UNITS[unit]}"

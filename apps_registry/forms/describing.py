@@ -56,7 +56,7 @@ class DescribeForm(forms.Form):
         help_text="Files with other columns, or other types in them, are then refused.",
     )
 
-    def __init__(self, dataset: Dataset, data: Any = None):
+    def __init__(self, dataset: Dataset, data: Any = None) -> None:
         initial = {name: getattr(dataset, name) for name in _AS_THEY_ARE}
         initial["same_columns"] = dataset.schema is not None
         super().__init__(data, initial=initial)

@@ -56,7 +56,9 @@ class PublishForm(forms.Form):
     #: So that who presses the button twice publishes once
     key = forms.CharField(widget=forms.HiddenInput, initial=_key, max_length=200)
 
-    def __init__(self, *args: Any, kind: str = Dataset.Kind.TABLE, is_first: bool = False, **kwargs: Any):
+    def __init__(
+        self, *args: Any, kind: str = Dataset.Kind.TABLE, is_first: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         titles = ", ".join(title for _, title in _FORMATS[:-1])
         tables = f"{titles} or {_FORMATS[-1][1]}"
@@ -121,7 +123,7 @@ class NewDatasetForm(PublishForm):
     )
     field_order = ("file", "format", "name", "title", "note", "access", "key")
 
-    def __init__(self, *args: Any, **kwargs: Any):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, is_first=True, **kwargs)
         formats = self.fields["format"]
         assert isinstance(formats, forms.ChoiceField)

@@ -27,7 +27,7 @@ class AccessForm(forms.Form):
     )
     row_column = forms.ChoiceField(required=False, label="The column")
 
-    def __init__(self, dataset: Dataset, data: Any = None):
+    def __init__(self, dataset: Dataset, data: Any = None) -> None:
         names = ("access", "row_rule", "row_column")
         super().__init__(data, initial={name: getattr(dataset, name) for name in names})
         columns = dataset.schema or (dataset.newest.columns if dataset.newest is not None else [])

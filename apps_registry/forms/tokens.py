@@ -46,7 +46,7 @@ class TokenForm(forms.Form):
     )
     days = forms.ChoiceField(choices=_LIFETIMES, initial="90", required=False, label="Valid for")
 
-    def __init__(self, user: Any, data: Any = None):
+    def __init__(self, user: Any, data: Any = None) -> None:
         super().__init__(data)
         self._user = user
 

@@ -10,11 +10,10 @@ from django.urls import reverse
 
 from ..exceptions import AppNotFound
 from ..forms.tokens import TokenForm
-from ..models import ApiToken, Dataset
+from ..models import ApiToken
 from .data.common import Shown, back_to, data_page, is_sent, log_in_first, refused
 
-#: Names that the form offers, and tokens that no longer serve.
-_OFFERED = 200
+#: Tokens that no longer serve, at most.
 _PAST = 20
 
 
@@ -31,12 +30,10 @@ def tokens(request: HttpRequest, user: Any) -> Shown:
 
 def _context(request: HttpRequest, user: Any, form: TokenForm) -> dict[str, Any]:
     mine = list(ApiToken.objects.filter(user=user.pk).select_related("dataset", "app"))
-    names = Dataset.objects.visible_to(user).order_by("name").values_list("name", flat=True)
     return {
         "form": form,
         "tokens": [token for token in mine if token.is_valid],
         "past": [token for token in mine if not token.is_valid][:_PAST],
-        "names": list(names[:_OFFERED]),
         "site": request.build_absolute_uri(reverse("apps_registry:catalogue")),
     }
 

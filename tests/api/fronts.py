@@ -63,7 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
         if failure != "cut after":
             self._answer(answer, most=len(answer.content) // 2 if failure == "cut within" else None)
 
-    do_GET = do_PUT = do_POST = handle_any
+    do_GET = do_PUT = do_POST = handle_any  # noqa: N815
 
     def _answer(self, answer: httpx.Response, most: int | None = None) -> None:
         self.send_response(answer.status_code)

@@ -18,7 +18,6 @@ function paint() {
       major_tick_line_color: borderTopColor,
       minor_tick_line_color: null,
     });
-    axis.axis_label.setv({ text: axis.axis_label.text });
   }
   for (const grid of plot.center) grid.setv({ grid_line_color: borderTopColor });
 }

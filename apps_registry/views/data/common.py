@@ -29,7 +29,6 @@ from ..common import private
 #: What a page says after what was done on another one, by the argument ``said`` of its address.
 SAID = {
     "published": "It is published.",
-    "made": "The data set is made. Nobody else sees it until you share it.",
     "shared": "Who may see it is changed, also for those who look at it now.",
     "changed": "The changes are saved.",
     "deleted": "The data set is deleted.",

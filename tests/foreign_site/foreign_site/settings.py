@@ -64,6 +64,7 @@ FORCE_SCRIPT_NAME = PATH or None
 STATIC_URL = f"{PATH}/assets/"
 STATIC_ROOT = DATA_DIR / "assets"
 STATICFILES_DIRS = [BASE_DIR / "assets"]
+MEDIA_ROOT = DATA_DIR / "media"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},

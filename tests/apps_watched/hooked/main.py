@@ -1,0 +1,1 @@
+"""Shows nothing; its hooks are what is watched."""
