@@ -219,9 +219,7 @@ class Upkeep:
         share = min(1.0, 1.25 * TICK / settings.RECHECK_SECONDS)
         await self.recheck(visits.longest_unasked(ceil(share * len(visits.all()))), fresh=True)
         wall = timezone.now()
-        await self.recheck(
-            [visit for visit in visits.all() if visit.expires_at and visit.expires_at <= wall]
-        )
+        await self.recheck([visit for visit in visits.all() if visit.expires_at and visit.expires_at <= wall])
 
     async def _reread(self) -> None:
         registry = self._host.registry

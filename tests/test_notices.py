@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
-import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any
 
 import pytest
 import pytest_asyncio
-import redis
 from django.contrib.auth.models import Group, User
 from django.db import OperationalError, connections, transaction
 from django.test import Client
@@ -25,6 +22,7 @@ from apps_registry.live.workers import Workers
 from apps_registry.models import Grant, GuestLink, Notice, VizApp
 from apps_registry.relay import Heard, Relay, publish
 
+from .redis_server import RedisServer
 from .serving import Site, wait_until
 from .watched import Beside, In, Tabs, Watched, busy, copy_of, watch
 
