@@ -1,12 +1,12 @@
 """The code blocks of the docs. What is done with each is said in its info string.
 
-`python app=NAME` is a whole app, `file=PATH` a file of a directory app, with `db` if it needs the database, `data`
-if it needs the data set `sales`, and `query="a=b"` if it needs arguments; `python test` is a test of such apps;
-`python client` a script beside a running
-server, `python api` one that uses the HTTP API, as `tests/api` runs it; `html embed` is a template with apps in it,
-`python embed` views (their names end in `report`) that give such pages; `python settings` goes into a site's settings, and so does `python policy=LIBRARY`, a policy for its pages;
-`python site=PATH` is a file of a site of Django's making, with `append` the end of one. `console` are commands, with
-`run` they are run and their output is compared. What cannot be run says why: `norun="..."`.
+`python app=NAME` is a whole app, `file=PATH` a file of a directory app, with `db` if it needs the database, `data` if
+it needs the data set `sales`, and `query="a=b"` if it needs arguments; `python test` is a test of such apps; `python
+client` a script beside a running server, `python api` one that uses the HTTP API, as `tests/api` runs it; `html
+embed` is a template with apps in it, `python embed` views (their names end in `report`) that give such pages; `python
+settings` goes into a site's settings, and so does `python policy=LIBRARY`, a policy for its pages; `python site=PATH`
+is a file of a site of Django's making, with `append` the end of one. `console` are commands, with `run` they are run
+and their output is compared. What cannot be run says why: `norun="..."`.
 """
 
 from __future__ import annotations
