@@ -6,6 +6,7 @@ import difflib
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from django.conf import settings as site
@@ -129,11 +130,18 @@ def _unreadable(setting: str, paths: Iterable[Any], read: Callable[[Any], Any]) 
 
 @check
 def check_data_storage(**kwargs: Any) -> Iterator[CheckMessage]:
-    """A storage for published data that is not there, or that is anywhere."""
+    """A storage for published data that is not there."""
     try:
-        storage = storages[settings.DATA_STORAGE]
+        storages[settings.DATA_STORAGE]
     except (InvalidStorageError, ImproperlyConfigured, ImportError) as error:
         yield fault("E011", name=repr(settings.DATA_STORAGE), error=str(error).rstrip("."))
-        return
-    if isinstance(storage, FileSystemStorage) and not storage.base_location:
-        yield fault("W008")
+
+
+@register("apps_registry", deploy=True)
+def check_data_location(**kwargs: Any) -> list[CheckMessage]:
+    """Published data that lies wherever the server happens to be started."""
+    with suppress(InvalidStorageError, ImproperlyConfigured, ImportError):
+        storage = storages[settings.DATA_STORAGE]
+        if isinstance(storage, FileSystemStorage) and not storage.base_location:
+            return [fault("W008")]
+    return []

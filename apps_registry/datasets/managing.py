@@ -12,7 +12,7 @@ from ..exceptions import BadArguments, MayNotPublish, MayNotSee, quoted
 from ..models import Dataset
 from ..permissions import may
 from .columns import declared
-from .finding import check, find, row_of
+from .finding import check, row_of
 
 
 def to_publish(name: str, *, user: Any, create: bool = True, **values: Any) -> Dataset:
@@ -20,24 +20,32 @@ def to_publish(name: str, *, user: Any, create: bool = True, **values: Any) -> D
 
     Raises ``MayNotPublish`` or ``MayNotSee``, and ``BadArguments`` for values that cannot be.
     """
+    # Looked for once: another publisher may make it at any moment
+    there = row_of(name)
+    can_make = create and may(user, "publish", None)
+    if there is None:
+        if not can_make:
+            raise MayNotSee(name)
+        return _new(name, user, values)
     try:
-        return find(name, user, "publish")
+        check(there, user, "publish")
     except MayNotSee:
-        if not create or not may(user, "publish", None):
-            raise
-    return _new(name, user, values)
+        raise (_taken(there, user) if can_make else MayNotSee(name)) from None
+    return there
 
 
 def create_dataset(name: str, *, user: Any, **values: Any) -> Dataset:
     """A new data set, with no version yet. Raises ``MayNotPublish``, and ``BadArguments`` for values that cannot be."""
     if not may(user, "publish", None):
         raise MayNotPublish("You may not make data sets.")
+    if (there := row_of(name)) is not None:
+        raise _taken(there, user)
     dataset = _new(name, user, values)
     try:
         with transaction.atomic():
             dataset.save(force_insert=True)
     except IntegrityError:
-        raise _taken(name) from None
+        raise _taken(dataset, None) from None
     return dataset
 
 
@@ -61,12 +69,6 @@ def _set_deleted(dataset: Dataset, user: Any, at: Any) -> None:
 
 
 def _new(name: str, user: Any, values: dict[str, Any]) -> Dataset:
-    there = row_of(name)
-    if there is not None and may(user, "manage", there):
-        is_deleted = there.deleted_at is not None
-        raise MayNotPublish(f"{quoted(name)} is deleted. Have it back first." if is_deleted else None)
-    if there is not None:
-        raise _taken(name)
     dataset = Dataset(name=name, owner=user, **values)
     try:
         dataset.clean_fields()
@@ -78,9 +80,15 @@ def _new(name: str, user: Any, values: dict[str, Any]) -> Dataset:
     return dataset
 
 
-def _taken(name: str) -> MayNotPublish:
+def _taken(there: Dataset, user: Any) -> MayNotPublish:
+    name = quoted(there.name)
+    if user is not None and may(user, "manage", there):
+        is_deleted = there.deleted_at is not None
+        return MayNotPublish(
+            f"{name} is deleted. Have it back first." if is_deleted else f"There is {name} already."
+        )
     # It may be of somebody who does not want it known; but that the name cannot be had must be said
-    return MayNotPublish(f"You may not publish {quoted(name)}. Choose another name.")
+    return MayNotPublish(f"You may not publish {name}. Choose another name.")
 
 
 def _sentence(error: ValidationError) -> str:
