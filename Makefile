@@ -27,7 +27,7 @@ test-fast: venv-dev ## Run the tests that need neither a browser nor much time
 
 test-postgresql: venv-dev ## Run on PostgreSQL the tests of what databases do differently
 	@.ci/programs
-	@$(PYTHON) -m tests.postgresql $(ARGS)
+	@$(PYTHON) -m tests.postgresql --numprocesses auto $(ARGS)
 
 test-lts: venv-lts ## Run all tests on the long-term Django (FAST=1: the fast ones only)
 	@$(if $(FAST),true,.ci/programs)

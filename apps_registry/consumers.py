@@ -209,6 +209,8 @@ class DocumentConsumer(AsyncConsumer):
                     kind = "text" if isinstance(frame, str) else "bytes"
                     await self._send({"type": "websocket.send", kind: frame})
                 connection.sent(frames)
+                # Or a tab that gets no other message keeps its document here
+                del frames, frame
             if connection.closed is not None:
                 await self._close(connection.closed)
 

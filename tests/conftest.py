@@ -16,6 +16,7 @@ import psutil
 import pytest
 import pytest_asyncio
 from asgiref.sync import SyncToAsync
+from django.db import connections
 
 from apps_registry.live.importing import PREFIX
 from apps_registry.testing import RunningServer
@@ -75,6 +76,13 @@ def _children() -> set[psutil.Process]:
 
 def _app_modules() -> set[str]:
     return {name for name in sys.modules if name.startswith(PREFIX)}
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """The database of the tests; at their end, the one thread of asgiref lets it go too."""
+    yield
+    SyncToAsync.single_thread_executor.submit(connections.close_all).result()
 
 
 # Servers

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
+from traceback import clear_frames
 from typing import Any
 
 from django.urls import Resolver404, resolve
 
 from ..conf import settings
-from ..datasets.limits import size_text
-from ..exceptions import TooBig
+from ..datasets.limits import is_full, size_text
+from ..exceptions import NoRoom, TooBig, VizserverError
 from ..requests import header, site_path
 from .problems import problem
+
+log = logging.getLogger(__name__)
 
 type Receive = Callable[[], Awaitable[dict[str, Any]]]
 type Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -35,8 +39,14 @@ def upload_gate(application: Application) -> Application:
         try:
             _check(header(scope, "content-length"), most)
             await application(scope, _counted(receive, most), send)
-        except _Excess:
-            await _refuse(send)
+        except (_Excess, OSError) as error:
+            # Both come before an answer: Django answers for whatever its views raise
+            refusal = _refusal(error)
+            if refusal is None:
+                raise
+            # Else what has come stays on the disk until the garbage collector finds the frames of the error
+            clear_frames(error.__traceback__)
+            await _refuse(send, refusal)
 
     return gated
 
@@ -76,8 +86,18 @@ def _counted(receive: Receive, most: int) -> Receive:
     return counting
 
 
-async def _refuse(send: Send) -> None:
-    answer = problem(TooBig(f"The file is bigger than {size_text(settings.DATA_MAX_BYTES)}."))
+def _refusal(error: Exception) -> VizserverError | None:
+    """What is told to who uploads; None if the error is not about the upload."""
+    if isinstance(error, _Excess):
+        return TooBig(f"The file is bigger than {size_text(settings.DATA_MAX_BYTES)}.")
+    if isinstance(error, OSError) and is_full(error):
+        log.error("There is no room for what is uploaded: %s", error)
+        return NoRoom()
+    return None
+
+
+async def _refuse(send: Send, error: VizserverError) -> None:
+    answer = problem(error)
     answer["Content-Length"] = str(len(answer.content))
     headers = [(name.lower().encode(), value.encode()) for name, value in answer.items()]
     await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from ..datasets import finding, rules
@@ -32,8 +33,18 @@ def datasets(request: HttpRequest, limit: Limit = 100, offset: Offset = 0) -> di
     elif token is not None and token.app_id is not None:
         visible = visible.none()
     page, count = some(visible, limit, offset)
-    roles = _roles(page, caller)
-    items = [dataset_out(dataset, roles[dataset.pk], with_names=caller.is_somebody) for dataset in page]
+    may_publish = _keys(Dataset.objects.publishable_by(caller.user), page)
+    may_manage = _keys(Dataset.objects.manageable_by(caller.user), page)
+    items = [
+        dataset_out(
+            one,
+            _OWNER if one.pk in may_manage else _PUBLISHER if one.pk in may_publish else _VIEWER,
+            with_names=caller.is_somebody,
+            # As ``row_filter`` says of each
+            with_digest=not one.row_rule or one.pk in may_publish,
+        )
+        for one in page
+    ]
     return {"items": items, "count": count}
 
 
@@ -91,7 +102,7 @@ def find_version(dataset: Dataset, number: int | None) -> DatasetVersion:
 def describe(dataset: Dataset, caller: Caller) -> dict[str, Any]:
     """A data set as it is told to who may see it."""
     role = next((role for role in (_OWNER, _PUBLISHER) if may(caller.user, role, dataset)), _VIEWER)
-    return dataset_out(dataset, role, with_names=caller.is_somebody)
+    return dataset_out(dataset, role, **_told_of_versions(dataset, caller))
 
 
 def _told_of_versions(dataset: Dataset, caller: Caller) -> dict[str, bool]:
@@ -99,13 +110,6 @@ def _told_of_versions(dataset: Dataset, caller: Caller) -> dict[str, bool]:
     return {"with_names": caller.is_somebody, "with_digest": sees_all}
 
 
-def _roles(page: list[Dataset], caller: Caller) -> dict[Any, str]:
-    """What the caller may do with each, by two queries."""
-    pks, objects = [dataset.pk for dataset in page], Dataset.objects
-    roles = dict.fromkeys(pks, _VIEWER)
-    for role, queryset in (
-        (_PUBLISHER, objects.publishable_by(caller.user)),
-        (_OWNER, objects.manageable_by(caller.user)),
-    ):
-        roles |= dict.fromkeys(queryset.filter(pk__in=pks).values_list("pk", flat=True), role)
-    return roles
+def _keys(some_of: QuerySet[Dataset], page: list[Dataset]) -> frozenset[int]:
+    """Those data sets of a page that are among others."""
+    return frozenset(some_of.filter(pk__in=[one.pk for one in page]).values_list("pk", flat=True))

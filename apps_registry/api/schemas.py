@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from ninja import Schema
 from pydantic import ConfigDict, Field
@@ -25,6 +25,10 @@ Number = Annotated[int, Field(ge=1, le=MAX_INT)]
 ROLE_NAMES = {role.value: role.label for role in DatasetGrant.Role}
 RoleName = Literal["viewer", "publisher", "owner"]
 AccessName = Literal["public", "login", "grant"]
+RuleName = Literal["username", "groups"]
+#: What is told. A word that is none of these, written by SQL, shows nothing to viewers, and is no failure of a list.
+_ACCESSES: list[Any] = list(get_args(AccessName))
+_RULES: list[Any] = list(get_args(RuleName))
 assert set(ROLE_NAMES.values()) == {"viewer", "publisher", "owner"}
 assert set(Access.values) == {"public", "login", "grant"}
 
@@ -65,8 +69,15 @@ class RowRule(Schema):
 
     model_config = ConfigDict(extra="forbid")
 
-    by: Literal["username", "groups"]
+    by: RuleName
     column: str = Field(min_length=1, max_length=200, pattern=_NO_NUL, examples=["region"])
+
+
+class RowRuleOut(Schema):
+    """Which rows a viewer sees: those whose column is his user name, or one of his groups."""
+
+    by: str = Field(json_schema_extra={"enum": _RULES})
+    column: str = Field(examples=["region"])
 
 
 class DatasetOut(Schema):
@@ -78,9 +89,12 @@ class DatasetOut(Schema):
     description: str
     tags: list[str] = Field(examples=[["2026", "finance"]])
     owner: str = Field(description="Empty for visitors.", examples=["alice"])
-    access: AccessName = Field(description="Who may see it: everybody, who is logged in, or who has a grant.")
+    access: str = Field(
+        description="Who may see it: everybody, who is logged in, or who has a grant.",
+        json_schema_extra={"enum": _ACCESSES},
+    )
     role: RoleName = Field(description="What you may do with it; each role holds those before it.")
-    row_rule: RowRule | None = Field(description="None: a viewer sees all rows.")
+    row_rule: RowRuleOut | None = Field(description="None: a viewer sees all rows.")
     columns: list[Column] | None = Field(description="What every version must have, if that is declared.")
     keep_versions: int | None = Field(
         description="How many versions are kept; None, and no days either: all."
@@ -159,8 +173,8 @@ def version_out(version: DatasetVersion, name: str, *, with_names: bool, with_di
     }
 
 
-def dataset_out(dataset: Dataset, role: str, *, with_names: bool) -> dict[str, Any]:
-    """A data set as it is told to who may do ``role`` with it, by its name in the database."""
+def dataset_out(dataset: Dataset, role: str, *, with_names: bool, with_digest: bool) -> dict[str, Any]:
+    """A data set as it is told to who may do ``role`` with it, by its name in the database; see ``version_out``."""
     plain = (
         "name",
         "kind",
@@ -172,12 +186,12 @@ def dataset_out(dataset: Dataset, role: str, *, with_names: bool) -> dict[str, A
         "keep_days",
         "created_at",
     )
-    newest, sees_all = dataset.newest, not dataset.row_rule or role != DatasetGrant.Role.VIEWER
+    newest, told = dataset.newest, {"with_names": with_names, "with_digest": with_digest}
     return {
         **{field: getattr(dataset, field) for field in plain},
         "owner": str(dataset.owner.get_username()) if with_names and dataset.owner is not None else "",
         "role": ROLE_NAMES[role],
         "row_rule": {"by": dataset.row_rule, "column": dataset.row_column} if dataset.row_rule else None,
         "columns": dataset.schema,
-        "newest": newest and version_out(newest, dataset.name, with_names=with_names, with_digest=sees_all),
+        "newest": newest and version_out(newest, dataset.name, **told),
     }

@@ -43,6 +43,10 @@ class Meter:
         self.rows = 0
         self.unpacked = 0
 
+    def anew(self) -> Meter:
+        """One for the same file that has counted nothing yet."""
+        return Meter(self.limits, self.size)
+
     def count(self, rows: int, unpacked: int) -> None:
         """Count some more rows, which take ``unpacked`` bytes."""
         self.rows += rows

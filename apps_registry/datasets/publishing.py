@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from copy import copy
@@ -19,6 +18,7 @@ from ..permissions import may, user_name
 from .artifacts import plain_filename
 from .columns import declared
 from .finding import check
+from .limits import is_full
 from .making import Made, Upload, digest_of, extend, make, make_table
 from .retention import retain
 from .storing import claim, stored
@@ -228,6 +228,6 @@ def _room() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full(error):
             raise NoRoom from error
         raise

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import io
-import json
 import socket
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPResponse
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pyarrow as pa
@@ -19,6 +16,7 @@ import pytest
 
 from ..serving import wait_until
 from .conftest import MAX_BYTES
+from .raw import raw, received
 from .world import CSV, LETTER, World
 
 OTHER = "who,region,price\nzoe,west,9\n"
@@ -189,22 +187,6 @@ def test_of_many_who_follow_one_version_one_does(world: World, name: str):
 # What is cut off, and what is too big
 
 
-def raw(world: World, name: str, *headers: str, method: str = "PUT", path: str = "") -> socket.socket:
-    """A connection on which a request has begun, without its body."""
-    address = urlsplit(world.server.url)
-    assert address.hostname is not None
-    connection = socket.create_connection((address.hostname, address.port or 80), timeout=30)
-    token = world.tokens["mona/all"]
-    lines = [
-        f"{method} {path or f'/api/datasets/{name}?format=csv'} HTTP/1.1",
-        f"Host: {address.netloc}",
-        f"Authorization: Bearer {token}",
-        *headers,
-    ]
-    connection.sendall("\r\n".join([*lines, "", ""]).encode())
-    return connection
-
-
 @pytest.mark.parametrize("is_heard", [True, False])
 def test_who_is_cut_off_before_the_answer_sends_it_again(world: World, name: str, is_heard: bool):
     body, key = CSV.encode(), "Idempotency-Key: cut"
@@ -264,13 +246,6 @@ def _send_until_answered(connection: socket.socket) -> int:
             connection.settimeout(0)
     connection.settimeout(30)
     return sent
-
-
-def received(connection: socket.socket) -> tuple[int, dict[str, Any]]:
-    """The answer: its status, and what it says."""
-    with HTTPResponse(connection) as answer:
-        answer.begin()
-        return answer.status, json.loads(answer.read())
 
 
 def test_as_much_as_is_allowed_is_taken(world: World, name: str):

@@ -255,6 +255,9 @@ REFUSED: list[tuple[str, bytes, str]] = [
     ("csv", b'a,b\n1,"x\ny"\n1,2,3\n', "Row 3: 3 values, but the header has 2."),
     ("csv", b'a,b\n1,"x\n2,y\n', "Row 2: a quote is not closed."),
     ("csv", b'a,"b\n1,x\n', "Row 1: a quote is not closed."),
+    ("csv", b'a,b\n"x"y,1\n2,"z\n3,4\n', "Row 3: a quote is not closed."),
+    ("csv", b'a,b\n1,2\n1,"' + b"x,y\n" * 50_000,
+     "Row 3: a value that is far too long, and somewhere in the file a quote is not closed."),
     ("csv", b"a,a\n", "Row 1, column 'a': two columns have this name."),
     ("csv", b"a,,c\n", "Row 1: column 2 has no name."),
     ("csv", f"a,{TOO_LONG}\n".encode(), "Row 1: column 2 has a name of more than 255 letters."),
@@ -394,6 +397,40 @@ def test_dates_that_python_does_not_have(folder: Path):
     assert str(refusal(folder, making.parquet(far), "parquet")) == (
         "Row 2, column 'a': '?' is not a date like 2026-01-31."
     )
+
+
+@pytest.mark.parametrize("index", [0, 63, 64, 65, 8_255, 8_256, 8_257, 19_999])
+@pytest.mark.parametrize(("type", "good"), [("integer", "1"), ("datetime", "2026-01-31T10:00:00Z")])
+def test_the_first_wrong_value_is_named_wherever_it_is(folder: Path, index: int, type: str, good: str):
+    values = [good] * 20_000
+    values[index] = values[-1] = "x"
+    schema = [{"name": "a", "type": type}]
+    error = refusal(folder, "\n".join(["a", *values]).encode(), "csv", schema=schema)
+    assert isinstance(error, BadData)
+    assert (error.row, error.column) == (index + 2, "a")
+    values[index] = values[-1] = "NA"
+    _, table = take_in(folder, "\n".join(["a", *values]).encode(), "csv", schema=schema)
+    assert table.column("a").null_count == len({index, 19_999})
+    assert table.num_rows == 20_000
+
+
+@pytest.mark.parametrize("before", range(2**20 - 4, 2**20 + 1))
+def test_letters_may_lie_across_what_is_read_at_once(folder: Path, before: int):
+    text = "a\n" + "x" * (before - 3) + "\n\N{MUSICAL SYMBOL G CLEF}"
+    _, table = take_in(folder, text.encode(), "csv")
+    assert table.column("a").to_pylist()[-1] == "\N{MUSICAL SYMBOL G CLEF}"
+    for wrong in (b"\xff", b"\xf0\x9d"):
+        error = refusal(folder, text.encode() + b"\n" + wrong, "csv")
+        assert str(error) == (
+            f"Line 4 is not UTF-8 text (byte {before + 6} of the file). Save the file as UTF-8."
+        )
+
+
+@pytest.mark.parametrize("make", [making.parquet, making.arrow])
+def test_a_text_that_a_dictionary_repeats_counts_each_time(folder: Path, make: Any):
+    text = pa.DictionaryArray.from_arrays(pa.array([0, None] * 40_000, pa.int32()), pa.array(["x" * 100_000]))
+    error = refusal(folder, make(pa.table({"a": text})), make.__name__)
+    assert str(error) == "The file unpacks to more than 256 MiB."
 
 
 @pytest.mark.parametrize(

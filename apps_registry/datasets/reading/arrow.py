@@ -40,11 +40,9 @@ class Reader:
 
     def batches(self) -> Generator[Batch]:
         """All rows."""
-        done = 0
+        meter = self._meter.anew()
         for table in self._tables():
-            self._meter.check(rows=done + len(table))
-            yield from checked(table, done)
-            done += len(table)
+            yield from checked(table, meter)
 
     def _tables(self) -> Iterator[pa.RecordBatch]:
         reader = self._open()

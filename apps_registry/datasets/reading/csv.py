@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Generator, Iterator
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -21,6 +21,8 @@ from .text import BOM, check_text, chunks
 #: Bytes that are read at once; a row must be shorter.
 BLOCK = 4 * 2**20
 _DELIMITERS = ",;\t|"
+#: A last row, which a quote that is not closed takes in.
+_END = "end"
 
 
 class Reader:
@@ -118,20 +120,23 @@ class Reader:
         if sum(chunk.count(b'"') for chunk in chunks(self._source)) % 2 == 0:
             return
         self._beginning()
-        row = 1
+        row, is_closed = 0, True
         try:
-            for _ in self._records(0, strict=True):
+            for record in self._records(0, end=_END):
                 row += 1
-        except csv.Error as error:
-            if "unexpected end" in str(error):
-                raise BadData("a quote is not closed.", row=row) from None
+                is_closed = record == [_END]
+        except csv.Error:
+            what = "a value that is far too long, and somewhere in the file a quote is not closed."
+            raise BadData(what, row=row + 1) from None
+        if not is_closed:
+            raise BadData("a quote is not closed.", row=row)
 
-    def _records(self, start: int, *, strict: bool = False) -> Iterator[list[str]]:
-        """The rows, the empty ones among them. Raises ``csv.Error``."""
+    def _records(self, start: int, *, end: str = "") -> Iterator[list[str]]:
+        """The rows, the empty ones among them, and what ``end`` becomes after them. Raises ``csv.Error``."""
         self._source.seek(start)
         text = io.TextIOWrapper(self._source, "utf-8-sig", newline="")
         try:
-            yield from csv.reader(text, delimiter=self._delimiter, strict=strict)
+            yield from csv.reader(chain(text, [end] if end else []), delimiter=self._delimiter)
         finally:
             text.detach()
 

@@ -30,6 +30,7 @@ class Reader:
                 raise BadData("The file is encrypted.", detail=str(error)) from None
             raise
         told = self._file.metadata
+        self._meter = meter
         self._rows = told.num_rows
         self._unpacked = sum(told.row_group(number).total_byte_size for number in range(told.num_row_groups))
         meter.check(rows=self._rows, columns=told.num_columns, unpacked=self._unpacked)
@@ -38,10 +39,9 @@ class Reader:
 
     def batches(self) -> Generator[Batch]:
         """All rows. Raises ``BadData`` when there are fewer or more than the file says."""
-        done = 0
+        meter = self._meter.anew()
         size = rows_at_once(self._rows, len(self.names), self._unpacked)
         for table in self._file.iter_batches(size, use_threads=False):
-            yield from checked(table, done)
-            done += len(table)
-        if done != self._rows:
-            raise BadData(f"The file says that it has {self._rows:,} rows, but it has {done:,}.")
+            yield from checked(table, meter)
+        if meter.rows != self._rows:
+            raise BadData(f"The file says that it has {self._rows:,} rows, but it has {meter.rows:,}.")

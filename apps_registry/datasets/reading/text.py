@@ -21,25 +21,32 @@ def chunks(source: BinaryIO) -> Iterator[bytes]:
 def check_text(source: BinaryIO) -> None:
     """Refuse a file that is not UTF-8 text. Raises ``BadData`` with the line and the byte."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    read = lines = 0
+    read = kept = 0
     for chunk in chunks(source):
-        # What a letter began with at the end of the piece before
-        kept = len(decoder.getstate()[0])
-        try:
-            decoder.decode(chunk)
-        except UnicodeDecodeError as error:
-            at = error.start - kept
-            raise _not_utf8(read + at, lines + chunk.count(b"\n", 0, max(at, 0))) from None
+        if kept or not chunk.isascii():
+            try:
+                decoder.decode(chunk)
+            except UnicodeDecodeError as error:
+                raise _not_utf8(source, read + error.start - kept) from None
+            # What a letter began with at the end of this piece
+            kept = len(decoder.getstate()[0])
         if (at := chunk.find(b"\0")) >= 0:
-            line = lines + chunk.count(b"\n", 0, at) + 1
-            raise BadData(
-                f"Line {line} has a zero byte (byte {read + at + 1} of the file), so this is not text."
-            )
-        lines += chunk.count(b"\n")
+            what = f"has a zero byte (byte {read + at + 1} of the file), so this is not text."
+            raise BadData(f"Line {_line(source, read + at)} {what}")
         read += len(chunk)
-    if kept := len(decoder.getstate()[0]):
-        raise _not_utf8(read - kept, lines)
+    if kept:
+        raise _not_utf8(source, read - kept)
 
 
-def _not_utf8(at: int, lines: int) -> BadData:
-    return BadData(f"Line {lines + 1} is not UTF-8 text (byte {at + 1} of the file). Save the file as UTF-8.")
+def _not_utf8(source: BinaryIO, at: int) -> BadData:
+    what = f"is not UTF-8 text (byte {at + 1} of the file). Save the file as UTF-8."
+    return BadData(f"Line {_line(source, at)} {what}")
+
+
+def _line(source: BinaryIO, at: int) -> int:
+    """The number of the line in which the byte ``at`` is."""
+    before = lines = 0
+    for chunk in chunks(source):
+        lines += chunk.count(b"\n", 0, max(at - before, 0))
+        before += len(chunk)
+    return lines + 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +22,9 @@ _DATES = {
     "datetime": (dt.datetime.min, dt.datetime.max),
 }
 _MIDNIGHT = "1970-01-01T"
+#: Rows of text that are read at once, the first ones and the others: see ``_read``.
+_FIRST_ROWS = 64
+_ROWS = 8_192
 _UTC = pa.timestamp("us", "UTC")
 
 
@@ -78,6 +83,12 @@ def _cast(array: pa.Array, wanted: str, written: bool) -> pa.Array:
     return _bounded(_CASTS[kind, wanted](array), wanted)
 
 
+def _read(array: pa.Array, stored: pa.DataType) -> pa.Array:
+    """What text stands for, piece by piece: Arrow goes on to the end, and makes an error for each wrong value."""
+    bounds = [0, *range(_FIRST_ROWS, len(array), _ROWS), len(array)]
+    return pa.concat_arrays([pc.cast(array[start:end], stored) for start, end in pairwise(bounds)])
+
+
 def _to(wanted: str, *, safe: bool = True) -> Callable[[pa.Array], pa.Array]:
     return lambda array: pc.cast(array, KINDS[wanted].stored, safe=safe)
 
@@ -124,7 +135,7 @@ def _bounded(array: pa.Array, wanted: str) -> pa.Array:
 
 def _parsed(array: pa.Array, wanted: str) -> pa.Array:
     """What is written in text."""
-    parse = _PARSERS.get(wanted, _to(wanted))
+    parse = _PARSERS.get(wanted) or partial(_read, stored=KINDS[wanted].stored)
     try:
         return parse(array)
     except pa.ArrowInvalid:
@@ -134,7 +145,7 @@ def _parsed(array: pa.Array, wanted: str) -> pa.Array:
 
 
 def _parse_number(array: pa.Array) -> pa.Array:
-    numbers = pc.cast(array, KINDS["number"].stored)
+    numbers = _read(array, KINDS["number"].stored)
     infinite = pc.is_inf(numbers)
     if pc.any(infinite).as_py() and pc.any(pc.match_substring_regex(array.filter(infinite), "[0-9]")).as_py():
         raise pa.ArrowInvalid("A number that is too big.")
@@ -144,7 +155,7 @@ def _parse_number(array: pa.Array) -> pa.Array:
 def _parse_moment(array: pa.Array) -> pa.Array:
     for stored in (KINDS["datetime"].stored, _UTC, pa.timestamp("ns"), pa.timestamp("ns", "UTC")):
         try:
-            return _bounded(_moments(pc.cast(array, stored)), "datetime")
+            return _bounded(_moments(_read(array, stored)), "datetime")
         except pa.ArrowInvalid as error:
             last = error
     raise last
@@ -154,7 +165,7 @@ def _parse_time(array: pa.Array) -> pa.Array:
     if pc.any(pc.match_substring_regex(array, "[^0-9:.]")).as_py():
         raise pa.ArrowInvalid("More than a time of day.")
     moments = pc.binary_join_element_wise(_MIDNIGHT, array, "")
-    return pc.cast(pc.cast(moments, KINDS["datetime"].stored), KINDS["time"].stored)
+    return pc.cast(_read(moments, KINDS["datetime"].stored), KINDS["time"].stored)
 
 
 _PARSERS: dict[str, Callable[[pa.Array], pa.Array]] = {

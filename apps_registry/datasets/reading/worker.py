@@ -42,6 +42,9 @@ def main() -> None:
         # Whoever wanted the file is gone, so nobody else takes it away
         target.unlink(missing_ok=True)
     json.dump(answer, sys.stdout)
+    sys.stdout.flush()
+    # All is written and closed; Arrow's threads, when the interpreter ends around them, may abort the process
+    os._exit(0)
 
 
 def _answer(descriptor: int, job: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from ..columns import arrow_schema
 #: Rows of a row group, or bytes if these are reached before.
 GROUP = 131_072
 _BYTES = 64 * 2**20
+#: Bytes of the different values of a column up to which a row group lists them: lists of more take time, and more room.
+_LISTED = 128 * 2**10
 
 
 class Writer:
@@ -26,7 +28,12 @@ class Writer:
         self._schema = arrow_schema(types)
         self._file = target.open("wb")
         self._writer = pq.ParquetWriter(
-            self._file, self._schema, compression="zstd", write_statistics=True, write_page_checksum=True
+            self._file,
+            self._schema,
+            compression="zstd",
+            dictionary_pagesize_limit=_LISTED,
+            write_statistics=True,
+            write_page_checksum=True,
         )
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_rows = self._waiting_bytes = 0
