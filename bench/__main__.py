@@ -16,7 +16,8 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.measures import FULL, MEASURES, QUICK, Plan, Sample, measure
+from bench.measures import MEASURES, measure
+from bench.plan import FULL, QUICK, Plan, Sample
 from bench.processes import SERVERS, BenchError, missing
 from bench.report import as_json, notes, table
 

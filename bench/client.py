@@ -1,6 +1,6 @@
 """The load client, a process of its own: obeys commands on stdin, one JSON object a line.
 
-Each command names a method of `Load` in `do`, the rest are its arguments; each gets one JSON object back.
+Each command names a method of `Load` or `Viewers` in `do`, the rest are its arguments; each gets one JSON object back.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import uvloop
 from bench.document import BLOCKING
 from bench.meter import cpu_seconds
 from bench.protocol import Tab, open_tab
+from bench.viewers import Viewers
 
 type Figures = dict[str, float]
 
@@ -149,13 +150,16 @@ async def _block_until(tab: Tab, end: float) -> None:
         await tab.round_trip(BLOCKING + number % 2)
 
 
-async def _obey(load: Load) -> None:
+async def _obey(load: Load, viewers: Viewers) -> None:
     commands: dict[str, Callable[..., Awaitable[Figures]]] = {
         "open": load.open,
         "round_trips": load.round_trips,
         "stay": load.stay,
         "leave": load.leave,
         "paced": load.paced,
+        "view": viewers.view,
+        "publish": viewers.publish,
+        "close": viewers.close,
     }
     # Read in a thread: the loop must go on answering the servers' pings.
     while line := await asyncio.to_thread(sys.stdin.buffer.readline):
@@ -175,7 +179,8 @@ def main() -> None:
     parser.add_argument("--server-pid", type=int, required=True)
     # A collection in the client would be taken for a stall of the server; it lives for minutes only.
     gc.disable()
-    uvloop.run(_obey(Load(parser.parse_args().server_pid)))
+    server_pid = parser.parse_args().server_pid
+    uvloop.run(_obey(Load(server_pid), Viewers(server_pid)))
 
 
 if __name__ == "__main__":

@@ -3,67 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import data
 from bench.meter import resident_bytes
+from bench.plan import Plan, Sample, say
 from bench.processes import LONG_LIVED, SHORT_LIVED, BenchError, Client, Server, loading, prepare, serving
 
-MEASURES = ("roundtrip", "open", "blocked", "memory", "stall")
+MEASURES = ("roundtrip", "open", "blocked", "memory", "stall", *data.MEASURES)
 
 _OPENING_AT_ONCE = 8
 _WARM_UP = 0.3
 _SETTLE = 1.0
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How much to measure; times in seconds."""
-
-    models: tuple[int, ...] = (39, 195)
-    sessions: int = 60
-    repeats: int = 3
-    window: float = 1.2
-    memory_from: int = 20
-    memory_to: int = 220
-    leavers: int = 300  # not fewer than memory_to
-    paced: float = 6.0
-    pace: float = 0.25
-    quiet: float = 2.0
-    aftermath: float = 3.0
-    # The stock servers took 78 and 118 s to let 300 go on two busy cores; cut off, theirs is a lower bound.
-    stall_limit: float = 30.0
-
-
-FULL = Plan()
-QUICK = Plan(
-    models=(39,),
-    sessions=20,
-    repeats=1,
-    window=0.5,
-    memory_from=5,
-    memory_to=25,
-    leavers=25,
-    paced=3.0,
-    quiet=1.0,
-    aftermath=1.0,
-    stall_limit=10.0,
-)
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The figures of one measure of one server, once."""
-
-    measure: str
-    server: str
-    models: int
-    sessions: int
-    figures: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -76,7 +30,7 @@ class Loaded:
     async def open(self, models: int, count: int) -> dict[str, float]:
         """Open sessions of the app with so many models."""
         return await self.client.ask(
-            "open", url=self.server.url(models), count=count, at_once=_OPENING_AT_ONCE
+            "open", url=self.server.page(f"models{models}"), count=count, at_once=_OPENING_AT_ONCE
         )
 
 
@@ -87,12 +41,14 @@ async def measure(names: Sequence[str], wanted: Collection[str], plan: Plan, fol
         await prepare(name, folder)
     if not {"roundtrip", "open", "blocked"}.isdisjoint(wanted):
         for models in plan.models:
-            _say(f"round trips and openings, {models} models: {', '.join(names)}")
+            say(f"round trips and openings, {models} models: {', '.join(names)}")
             samples += await _live(names, models, wanted, plan, folder)
     if not {"memory", "stall"}.isdisjoint(wanted):
         for name in names:
-            _say(f"memory and stall: {name}")
+            say(f"memory and stall: {name}")
             samples += await _crowd(name, wanted, plan, folder)
+    if not set(data.MEASURES).isdisjoint(wanted):
+        samples += await data.published(names, wanted, plan, folder)
     return [sample for sample in samples if sample.measure in wanted]
 
 
@@ -215,10 +171,6 @@ async def _stall(crowd: Loaded, stayer: Loaded, models: int, plan: Plan) -> Samp
             "gone_after_s": figures["seconds"],
         },
     )
-
-
-def _say(progress: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {progress}", file=sys.stderr, flush=True)
 
 
 def _turns(teams: Sequence[Loaded], repeats: int) -> Iterator[Loaded]:

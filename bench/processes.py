@@ -15,8 +15,11 @@ from pathlib import Path
 import orjson
 
 ROOT = Path(__file__).resolve().parent.parent
-APPS = [ROOT / "bench" / "apps" / f"models{models}.py" for models in (39, 195)]
+APP_FOLDER = ROOT / "bench" / "apps"
+APPS = [APP_FOLDER / f"models{models}.py" for models in (39, 195)]
 SERVERS = ("ours", "bokeh", "asgi")
+#: The file with the table for the measures of data, which stock apps read themselves.
+TABLE = "rows.parquet"
 
 _START_LIMIT = 60.0
 _STOP_LIMIT = 10.0
@@ -48,10 +51,14 @@ class Server:
     port: int
     pid: int
 
-    def url(self, models: int) -> str:
-        """Address of the page of the app with so many models."""
-        prefix = "/apps" if self.name == "ours" else ""
-        return f"http://{_ADDRESS}:{self.port}{prefix}/models{models}"
+    @property
+    def site(self) -> str:
+        """Its address, without a slash at the end."""
+        return f"http://{_ADDRESS}:{self.port}"
+
+    def page(self, app: str) -> str:
+        """Address of the page of an app."""
+        return f"{self.site}{'/apps' if self.name == 'ours' else ''}/{app}"
 
 
 class Client:
@@ -85,19 +92,30 @@ class Client:
 
 
 @asynccontextmanager
-async def serving(name: str, lifetime: Lifetime, folder: Path) -> AsyncIterator[Server]:
+async def serving(
+    name: str, lifetime: Lifetime, folder: Path, apps: Sequence[Path] = APPS, **environment: str
+) -> AsyncIterator[Server]:
     """Start a server on a free port, wait until it listens, and end it afterwards.
 
     What it prints, and its data if it keeps any, goes to `folder`.
     """
     port = _free_port()
     log = folder / f"{name}-{port}.log"
-    async with _process(_command(name, port, lifetime), _environment(folder), log) as process:
-        try:
-            await asyncio.wait_for(_listening(process, port), _START_LIMIT)
-        except (TimeoutError, ChildProcessError) as error:
-            raise BenchError(f"{name} does not listen on port {port}:\n{_tail(log)}") from error
+    command = _command(name, port, lifetime, apps)
+    async with _process(command, _environment(folder) | environment, log) as process:
+        await _wait_for(name, process, port, log)
         yield Server(name, port, process.pid)
+
+
+@asynccontextmanager
+async def telling(folder: Path) -> AsyncIterator[str]:
+    """Start a Redis, and end it afterwards; gives its address."""
+    port = _free_port()
+    log = folder / f"redis-{port}.log"
+    command = ["redis-server", "--port", str(port), "--bind", _ADDRESS, "--save", "", "--appendonly", "no"]
+    async with _process(command, os.environ, log) as process:
+        await _wait_for("redis-server", process, port, log)
+        yield f"redis://{_ADDRESS}:{port}/0"
 
 
 @asynccontextmanager
@@ -114,11 +132,16 @@ async def prepare(name: str, folder: Path) -> None:
     if name != "ours":
         return
     for task in ("migrate", "collectstatic"):
-        log = folder / f"{task}.log"
-        command = [sys.executable, "manage.py", task, "--no-input"]
-        async with _process(command, _environment(folder), log) as process:
-            if await process.wait():
-                raise BenchError(f"manage.py {task} failed:\n{_tail(log)}")
+        await run("manage.py", task, "--no-input", folder=folder)
+
+
+async def run(*command: str, folder: Path) -> str:
+    """Run Python with these arguments among the settings of our server; gives what it printed."""
+    log = folder / "task.log"
+    async with _process([sys.executable, *command], _environment(folder), log) as process:
+        if await process.wait():
+            raise BenchError(f"{' '.join(command)} failed:\n{_tail(log)}")
+    return log.read_text()
 
 
 def missing(name: str) -> str | None:
@@ -128,9 +151,9 @@ def missing(name: str) -> str | None:
     return None
 
 
-def _command(name: str, port: int, lifetime: Lifetime) -> list[str]:
+def _command(name: str, port: int, lifetime: Lifetime, apps: Sequence[Path]) -> list[str]:
     options = [
-        *(str(path) for path in APPS),
+        *(str(path) for path in apps),
         f"--port={port}",
         f"--unused-session-lifetime={lifetime.unused}",
         f"--check-unused-sessions={lifetime.check}",
@@ -152,6 +175,10 @@ def _environment(folder: Path) -> dict[str, str]:
         "DEBUG": "false",
         "ALLOWED_HOSTS": _ADDRESS,
         "DATA_DIR": str(folder),
+        "DJANGO_SETTINGS_MODULE": "vizserver.settings",
+        # Copies of published data are in it
+        "TMPDIR": str(folder),
+        "BENCH_TABLE": str(folder / TABLE),
     }
 
 
@@ -184,6 +211,13 @@ async def _ended(process: Process) -> None:
         # A server that is letting hundreds of sessions go may not hear the signal for half a minute.
         process.kill()
         await process.wait()
+
+
+async def _wait_for(name: str, process: Process, port: int, log: Path) -> None:
+    try:
+        await asyncio.wait_for(_listening(process, port), _START_LIMIT)
+    except (TimeoutError, ChildProcessError) as error:
+        raise BenchError(f"{name} does not listen on port {port}:\n{_tail(log)}") from error
 
 
 async def _listening(process: Process, port: int) -> None:

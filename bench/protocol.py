@@ -6,6 +6,7 @@ import asyncio
 import html
 import itertools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -69,13 +70,17 @@ class Tab:
         self.bytes_moved += len(header) + 2 + len(body)
         return message_id
 
-    async def pull(self) -> None:
-        """Ask for the document, as BokehJS does first of all, and find the slider in it."""
+    async def pull(self) -> Message:
+        """Ask for the document, as BokehJS does first of all."""
         request = await self.send("PULL-DOC-REQ", {})
         reply = await self.receive()
         if (reply.kind, reply.reply_to) != ("PULL-DOC-REPLY", request):
             raise UnexpectedAnswerError(f"expected the document, got {reply.kind}")
-        found = _SLIDER.search(reply.content)
+        return reply
+
+    async def find_slider(self) -> None:
+        """Ask for the document, and find the slider in it."""
+        found = _SLIDER.search((await self.pull()).content)
         if found is None:
             raise UnexpectedAnswerError("no slider in the document")
         self.slider = found[1].decode()
@@ -115,12 +120,21 @@ class Tab:
 
 async def open_tab(url: str) -> Tab:
     """Open the app at `url` (http://HOST:PORT/...): page, websocket, ACK, document."""
-    token = await _page_token(url)
+    tab = await connect_tab(url)
+    await tab.find_slider()
+    return tab
+
+
+async def connect_tab(url: str, cookie: str = "") -> Tab:
+    """Open the app at `url` as far as the ACK, as the visitor who has this cookie."""
+    headers = {"Cookie": cookie} if cookie else {}
+    token = await _page_token(url, headers)
     parts = urlsplit(url)
     websocket = await connect(
         f"ws://{parts.netloc}{parts.path}/ws",
         origin=Origin(f"http://{parts.netloc}"),
         subprotocols=[Subprotocol("bokeh"), Subprotocol(token)],
+        additional_headers=headers,
         compression=None,
         max_size=None,
         ping_interval=None,
@@ -130,18 +144,18 @@ async def open_tab(url: str) -> Tab:
     tab = Tab(websocket)
     if (first := await tab.receive()).kind != "ACK":
         raise UnexpectedAnswerError(f"expected ACK, got {first.kind}")
-    await tab.pull()
     return tab
 
 
-async def _page_token(url: str) -> str:
+async def _page_token(url: str, headers: Mapping[str, str]) -> str:
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     try:
         # HTTP/1.0: the answer ends with the connection and is never chunked.
-        writer.write(
-            f"GET {parts.path} HTTP/1.0\r\nHost: {parts.netloc}\r\nAccept: text/html\r\n\r\n".encode()
-        )
+        lines = {"Host": parts.netloc, "Accept": "text/html", **headers}
+        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        asked = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        writer.write(f"GET {path} HTTP/1.0\r\n{asked}\r\n".encode())
         head, _, body = (await reader.read(-1)).partition(b"\r\n\r\n")
     finally:
         writer.close()

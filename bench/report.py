@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import orjson
 
-from bench.measures import Sample
+from bench.plan import Sample
 
 TITLES = {"ours": "runbokeh", "bokeh": "bokeh serve", "asgi": "BokehASGI"}
 
@@ -28,6 +28,8 @@ class _Case(NamedTuple):
     measure: str
     models: int
     sessions: int
+    rows: int
+    processes: int
 
 
 _FIGURES = (
@@ -48,6 +50,22 @@ _FIGURES = (
     _Figure("stall", "longest_ms", "longest wait of one who stays, while the others end, ms", 0),
     _Figure("stall", "freed", "documents freed while measured", 0),
     _Figure("stall", "gone_after_s", "last of these freed after, s", 1),
+    _Figure("data", "publish_s", "ten columns published as Parquet, s", 2),
+    _Figure("data", "publish_text_s", "the same as CSV, s", 2),
+    _Figure("data", "first_ms", "all data at the first viewer, ms", 0),
+    _Figure("data", "further_ms", "all data at a further viewer, median, ms", 0),
+    _Figure("data", "further_cpu_ms", "server CPU for a further viewer, ms", 0),
+    _Figure("data", "opening_mb", "bytes for a viewer, MB", 1),
+    _Figure("data", "viewer_mib", "memory per further viewer, MiB", 1),
+    _Figure("data", "own_first_ms", "a quarter of the rows at their first viewer, ms", 0),
+    _Figure("data", "own_further_ms", "the same at a further viewer, median, ms", 0),
+    _Figure("data", "append_s", "a hundred rows added, s", 2),
+    _Figure("data", "append_wait_ms", "these at the last viewer after the answer, ms", 0),
+    _Figure("data", "append_bytes", "bytes per viewer for these", 0),
+    _Figure("news", "wait_p50_ms", "a new version at the last viewer after the answer, median, ms", 0),
+    _Figure("news", "wait_p95_ms", "the same, p95, ms", 0),
+    _Figure("news", "whole_p50_ms", "the same after the request, median, ms", 0),
+    _Figure("news", "whole_p95_ms", "the same after the request, p95, ms", 0),
 )
 
 
@@ -94,19 +112,22 @@ def _cases(samples: Sequence[Sample]) -> list[_Case]:
     return list(dict.fromkeys(sorted(map(_case, samples), key=lambda case: _order(case))))
 
 
-def _order(case: _Case) -> tuple[int, int, int]:
+def _order(case: _Case) -> tuple[int, ...]:
     measures = [figure.measure for figure in _FIGURES]
-    return measures.index(case.measure), case.models, case.sessions
+    return measures.index(case.measure), case.models, case.sessions, case.rows, case.processes
 
 
 def _case(sample: Sample) -> _Case:
     # Batches of openings differ by one in size; they are the same case.
-    return _Case(sample.measure, sample.models, 0 if sample.measure == "open" else sample.sessions)
+    sessions = 0 if sample.measure == "open" else sample.sessions
+    return _Case(sample.measure, sample.models, sessions, sample.rows, sample.processes)
 
 
 def _about(case: _Case) -> str:
+    size = f"{case.rows:,} rows" if case.rows else f"{case.models} models"
     sessions = f", {case.sessions} session{'s' * (case.sessions != 1)}" if case.sessions else ""
-    return f"{case.models} models{sessions}"
+    processes = f", {case.processes} processes with Redis" if case.processes > 1 else ""
+    return size + sessions + processes
 
 
 def _ratio(over: float | None, under: float | None) -> float | None:

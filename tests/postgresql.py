@@ -51,6 +51,8 @@ _OPTIONS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_
 
 def main(arguments: list[str]) -> int:
     """Run pytest with these arguments; gives its exit status."""
+    # Ended by a signal, it must not leave PostgreSQL behind
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with postgresql() as address:
         command = [sys.executable, "-m", "pytest", *TESTS, *arguments]
         return subprocess.run(

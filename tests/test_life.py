@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
@@ -64,3 +65,31 @@ async def test_five_hundred_sessions_leave_nothing_behind():
         assert after["tasks"] <= before["tasks"]
         assert after["threads"] <= before["threads"] + 1
         assert counts.megabytes() - megabytes < 5
+
+
+#: A long text, which all sessions share; each has a message with it for its tab.
+BULKY = """
+import sys
+from bokeh.io import curdoc
+from bokeh.models import Div
+curdoc().add_root(Div(text=sys.intern("x" * 10_000_000)))
+"""
+
+
+async def test_a_tab_that_hears_of_nothing_keeps_no_copy_of_its_document(tmp_path: Path):
+    app = tmp_path / "bulky.py"
+    app.write_text(BULKY)
+    with run_server(app, env={"DEBUG": "1"}) as server:
+        process = psutil.Process(server.process.pid)
+        async with AsyncExitStack() as stack, httpx.AsyncClient(base_url=server.url) as client:
+
+            async def come() -> None:
+                token = token_of((await client.get("/apps/bulky")).text)
+                await stack.enter_async_context(connect(f"{server.ws_url}/apps/bulky/ws", token))
+
+            for _ in range(4):
+                await come()
+            before = process.memory_info().rss
+            for _ in range(12):
+                await come()
+            assert process.memory_info().rss - before < 60e6
