@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods
 
 from ... import embedding
 from ...answers import answers_errors, render_page
-from ...datasets import finding
+from ...datasets import finding, rules
 from ...datasets.formats import FORMATS
 from ...exceptions import LoginRequired, VizserverError
 from ...models import Dataset
@@ -106,11 +106,15 @@ def head(dataset: Dataset, user: Any, tab: str) -> dict[str, Any]:
     return {
         "dataset": dataset,
         "tab": tab,
+        # Who may change all data sets need not be somebody who may see this one
+        "may_open": not may_manage or may(user, "open", dataset),
         "may_manage": may_manage,
-        "may_publish": may_manage or may(user, "publish", dataset),
+        "may_publish": may(user, "publish", dataset),
         # Visitors are told of no users
         "is_somebody": is_login(user),
         "formats": _DOWNLOADS,
+        # A rule on rows cannot be kept to in a file
+        "is_hidden": dataset.kind == Dataset.Kind.FILE and rules.row_filter(user, dataset) is not None,
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from ...conf import settings
-from ...datasets import finding, rules
+from ...datasets import finding
 from ...datasets.opened import OpenDataset, open_dataset
 from ...exceptions import DataRefused, VizserverError
 from ...models import Dataset, DatasetGrant
@@ -73,9 +73,7 @@ def _content(request: HttpRequest, dataset: Dataset, user: Any) -> dict[str, Any
     if dataset.newest is None:
         return {}
     if dataset.kind == Dataset.Kind.FILE:
-        # A rule on rows cannot be kept to in a file
-        is_hidden = rules.row_filter(user, dataset) is not None
-        return {"is_hidden": is_hidden, "is_picture": dataset.newest.media_type in _PICTURES}
+        return {"is_picture": dataset.newest.media_type in _PICTURES}
     return _table(request, open_dataset(dataset.name, user=user))
 
 

@@ -9,6 +9,7 @@ from django.http.response import HttpResponseBase
 
 from ...datasets import changing, sharing as grants
 from ...datasets.opened import open_dataset
+from ...datasets.rules import row_filter
 from ...exceptions import BadArguments, BadData, DataRefused, MayNotSee
 from ...forms.sharing import AccessForm, GrantForm
 from ...models import Dataset, DatasetGrant
@@ -87,6 +88,9 @@ def _look(dataset: Dataset, user: Any, name: str) -> dict[str, Any]:
             raise MayNotSee(dataset.name)
         if dataset.newest is None or dataset.kind == Dataset.Kind.FILE:
             return {"look_says": f"{name} may see it."}
+        if not may(user, "open", dataset) or row_filter(user, dataset) is not None:
+            # It would be what both see, which is less
+            return {"look_says": "Only who sees all rows can look at them as somebody else sees them."}
         return {"look": preview(open_dataset(dataset.name, user=user), seen_by=viewer)}
     except MayNotSee:
         return {"look_says": f"{name} may not see it."}
