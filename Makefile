@@ -20,18 +20,18 @@ run: venv ## Serve the apps in bokeh_apps/ (PORT=5006, ARGS="options of runbokeh
 
 test: venv-dev ## Run all tests, and install what they need (ARGS="options of pytest")
 	@.ci/programs
-	@$(PYTHON) -m pytest --numprocesses auto $(ARGS)
+	@$(PYTHON) -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 test-fast: venv-dev ## Run the tests that need neither a browser nor much time
-	@$(PYTHON) -m pytest --numprocesses auto $(FAST_TESTS) $(ARGS)
+	@$(PYTHON) -m pytest --numprocesses auto --dist worksteal $(FAST_TESTS) $(ARGS)
 
 test-postgresql: venv-dev ## Run on PostgreSQL the tests of what databases do differently
 	@.ci/programs
-	@$(PYTHON) -m tests.postgresql --numprocesses auto $(ARGS)
+	@$(PYTHON) -m tests.postgresql --numprocesses auto --dist worksteal $(ARGS)
 
 test-lts: venv-lts ## Run all tests on the long-term Django (FAST=1: the fast ones only)
 	@$(if $(FAST),true,.ci/programs)
-	@.venv-lts/bin/python -m pytest --numprocesses auto $(if $(FAST),$(FAST_TESTS)) $(ARGS)
+	@.venv-lts/bin/python -m pytest --numprocesses auto --dist worksteal $(if $(FAST),$(FAST_TESTS)) $(ARGS)
 
 lint: venv-dev ## Check style, types and the direction of imports
 	@$(PYTHON) -m ruff check .

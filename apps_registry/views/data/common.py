@@ -103,11 +103,15 @@ def _is_open_to_logins(name: str) -> bool:
 def head(dataset: Dataset, user: Any, tab: str) -> dict[str, Any]:
     """What stands above the pages of one data set: its title, and the way to what the user may do with it."""
     may_manage = may(user, "manage", dataset)
+    # Who may change all data sets need not be somebody who may see this one
+    may_open = not may_manage or may(user, "open", dataset)
     return {
         "dataset": dataset,
         "tab": tab,
-        # Who may change all data sets need not be somebody who may see this one
-        "may_open": not may_manage or may(user, "open", dataset),
+        "may_open": may_open,
+        "back_url": reverse(
+            f"apps_registry:{'dataset' if may_open else 'dataset_sharing'}", args=[dataset.name]
+        ),
         "may_manage": may_manage,
         "may_publish": may(user, "publish", dataset),
         # Visitors are told of no users

@@ -11,6 +11,7 @@ from ...conf import settings
 from ...datasets import changing, managing
 from ...exceptions import BadArguments, BadData
 from ...forms.describing import DescribeForm
+from ...permissions import may
 from .common import Shown, back_to, data_page, find, head, is_sent, refused
 
 
@@ -25,7 +26,7 @@ def edit(request: HttpRequest, user: Any, name: str) -> Shown | HttpResponseBase
         except (BadArguments, BadData) as error:
             form.add_error(None, str(error))
         else:
-            return back_to("dataset", name, said="changed")
+            return back_to("dataset" if may(user, "open", dataset) else "dataset_edit", name, said="changed")
     return (refused if form.errors else Shown)(
         "data/edit.html", head(find(name, user, "manage"), user, "edit") | {"form": form}
     )
