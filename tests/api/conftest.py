@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -15,8 +17,14 @@ MAX_BYTES = 2_000_000
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The server of all tests of the API."""
+    with served_world(tmp_path_factory.mktemp("api")) as world:
+        yield world
+
+
+@contextmanager
+def served_world(folder: Path) -> Iterator[World]:
     """A served site with data sets, without DEBUG, which writes all that it logs."""
-    folder = tmp_path_factory.mktemp("api")
     site = Site(folder, folder / "journal.txt")
     site.make()
     words = furnish_site(site)

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,19 @@ from apps_registry import exceptions
 from apps_registry.api.problems import problem
 
 from .. import docs_blocks as docs
+from .conftest import served_world
 from .world import World
 
 PAGE = docs.ROOT / "docs" / "api.md"
 BLOCKS = [block for block in docs.blocks() if block.page == PAGE]
 SALES = "day,region,price\n2026-03-01,north,10.5\n2026-03-02,south,11\n"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A server of their own: others may have taken the names of the examples."""
+    with served_world(tmp_path_factory.mktemp("examples")) as world:
+        yield world
 
 
 @pytest.fixture
