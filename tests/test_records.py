@@ -276,7 +276,8 @@ def test_what_changes_of_a_session_is_written_and_what_does_not_is_not(
 
 def test_many_sessions_take_few_queries(row: VizApp, django_assert_max_num_queries: Any):
     presence = Presence("host")
-    with django_assert_max_num_queries(8):
+    # Django 5.2 takes one more than later ones
+    with django_assert_max_num_queries(9):
         presence.write([seen(str(number)) for number in range(400)])
     with django_assert_max_num_queries(4):
         presence.write([seen(str(number), tabs=2) for number in range(400)])
