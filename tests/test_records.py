@@ -276,10 +276,10 @@ def test_what_changes_of_a_session_is_written_and_what_does_not_is_not(
 
 def test_many_sessions_take_few_queries(row: VizApp, django_assert_max_num_queries: Any):
     presence = Presence("host")
-    # Django 5.2 takes one more than later ones
+    # Django 5.2 gives SQLite fewer rows at a time than later ones
     with django_assert_max_num_queries(9):
         presence.write([seen(str(number)) for number in range(400)])
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(7):
         presence.write([seen(str(number), tabs=2) for number in range(400)])
     assert LiveSession.objects.filter(tabs=2).count() == 400
 
