@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import httpx
@@ -61,9 +65,8 @@ class Site:
 
     def make(self) -> None:
         """Make the database and the people."""
-        databases.create(self.folder)
-        script = _MAKE_DATA.format(people=PEOPLE)
-        subprocess.run([sys.executable, "-c", script], env=self.env(), cwd=ROOT, check=True)
+        self.folder.mkdir(exist_ok=True)
+        databases.copy(_template(), self.folder)
         self.journal.touch()
 
     def manage(self, *words: str | Path) -> str:
@@ -101,6 +104,18 @@ class Site:
         """What the journal says of the pages that were opened with ``?tag=TAG``."""
         lines = (line.split() for line in self.journal.read_text().splitlines())
         return [what for what, noted in lines if noted == tag]
+
+
+@cache
+def _template() -> Path:
+    """A folder with the database of a site to which nothing has happened yet."""
+    folder = Path(mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    databases.create(folder)
+    script = _MAKE_DATA.format(people=PEOPLE)
+    env = Site(folder, folder / "journal.txt").env()
+    subprocess.run([sys.executable, "-c", script], env=env, cwd=ROOT, check=True)
+    return folder
 
 
 def fetch(server: RunningServer, path: str, method: str = "GET", **headers: str) -> httpx.Response:

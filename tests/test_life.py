@@ -63,7 +63,8 @@ async def test_five_hundred_sessions_leave_nothing_behind():
         assert after["modules"] == before["modules"]
         assert after["models"] == before["models"]
         assert after["tasks"] <= before["tasks"]
-        assert after["threads"] <= before["threads"] + 1
+        # There are as many as have been busy at the same time
+        assert after["threads"] < before["threads"] + 10
         assert counts.megabytes() - megabytes < 5
 
 
