@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,20 @@ def array_of(column: Any) -> Array:
     array: Array = column.to_numpy(zero_copy_only=False)
     if array.dtype == np.int64:
         array = _as_sent(array)
-    if array.dtype.kind in "bif":
-        # Over bytes, which are what the tabs get: nothing has to be kept besides
-        array = np.frombuffer(array.tobytes(), array.dtype)
-    return adapter.share(array)
+    return adapter.share(_over_bytes([array], array.dtype))
+
+
+def joined(before: Array, added: Array) -> Array:
+    """What ``array_of`` would make of all rows of a column, of what it has made of the first and of the others."""
+    return adapter.share(_over_bytes([before, added], np.result_type(before, added)))
+
+
+def _over_bytes(arrays: Sequence[Array], dtype: np.dtype[Any]) -> Array:
+    """One array of several; numbers over bytes, which are what the tabs get, so that nothing is kept besides."""
+    if dtype.kind not in "bif":
+        return np.concatenate(arrays, dtype=dtype) if len(arrays) > 1 else arrays[0]
+    parts = [np.ascontiguousarray(array, dtype).view(np.uint8) for array in arrays]
+    return np.frombuffer(b"".join(parts), dtype)
 
 
 def _as_sent(array: Array) -> Array:

@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from django.core.files import locks
 from ..conf import settings
 from ..exceptions import DataLost, NoRoom
 from ..models import DatasetVersion
+from .appending import read_added
 
 _SOURCE = "source"
 _CHUNK = 2**20
@@ -38,35 +39,61 @@ def source_path(version: DatasetVersion) -> Path:
         return _fetched(version)
 
 
-def read_columns(version: DatasetVersion, names: Sequence[str]) -> list[Any]:
+def read_columns(
+    version: DatasetVersion, names: Sequence[str], earlier: Iterable[DatasetVersion] = ()
+) -> list[Any]:
     """Columns of a table, as ``pyarrow.ChunkedArray`` over mapped memory. Raises ``DataLost``.
 
-    The memory stays good when the files are deleted meanwhile, as long as anything refers to it.
+    The memory stays good when the files are deleted meanwhile, as long as anything refers to it. What is copied of
+    the versions in ``earlier``, which this one extends, is not read again.
     """
     numbers = {column["name"]: number for number, column in enumerate(version.columns)}
     for _ in range(_TRIES):
         with suppress(FileNotFoundError, pa.ArrowInvalid):
             return [_mapped(version, numbers[name]) for name in names]
         with _locked(version.sha256):
-            _copy(version, [name for name in names if not _is_whole(version, numbers[name])], numbers)
+            missing: Sequence[str] = [name for name in names if not _is_whole(version, numbers[name])]
+            for before in earlier:
+                missing = _extend(version, before, missing, numbers)
+            if missing:
+                _copy(version, missing, numbers)
         _make_room(besides=_folder(version))
     raise DataLost(detail=f"The copy of {_name(version)} went away as often as it was made.")
 
 
-def _copy(version: DatasetVersion, names: Sequence[str], numbers: dict[str, int]) -> None:
+def _copy(version: DatasetVersion, names: Sequence[str], numbers: Mapping[str, int]) -> None:
     with pq.ParquetFile(_fetched(version)) as parquet:
         if parquet.metadata.num_rows != version.rows:
             raise DataLost(detail=f"{_name(version)} has not as many rows as were published.")
         for name in names:
             # Reading "a" gives "a.b" as well
-            column = parquet.read(columns=[name]).column(name)
-            if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-                # One piece, so that numpy can look at it; texts are made into objects anyhow
-                column = pa.chunked_array([column.combine_chunks()], column.type)
-            with _new_file(_column_path(version, numbers[name])) as path:
-                table = pa.table({"values": column})
-                with pa.ipc.new_file(str(path), table.schema) as writer:
-                    writer.write_table(table)
+            _write(_column_path(version, numbers[name]), parquet.read(columns=[name]).column(name))
+
+
+def _extend(
+    version: DatasetVersion, before: DatasetVersion, names: Sequence[str], numbers: Mapping[str, int]
+) -> Sequence[str]:
+    """Make columns of those of a version that this one extends; gives the names of what is still missing."""
+    copied = [name for name in names if _is_whole(before, numbers[name])]
+    if copied and (added := read_added(version, before, copied)) is not None:
+        with suppress(FileNotFoundError):
+            for name in copied:
+                chunks = [*_mapped(before, numbers[name]).chunks, *added.column(name).chunks]
+                _write(
+                    _column_path(version, numbers[name]),
+                    pa.chunked_array(chunks, added.schema.field(name).type),
+                )
+    return [name for name in names if name not in copied or not _is_whole(version, numbers[name])]
+
+
+def _write(path: Path, column: Any) -> None:
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        # One piece, so that numpy can look at it; texts are made into objects anyhow
+        column = pa.chunked_array([column.combine_chunks()], column.type)
+    with _new_file(path) as new:
+        table = pa.table({"values": column})
+        with pa.ipc.new_file(str(new), table.schema) as writer:
+            writer.write_table(table)
 
 
 def _mapped(version: DatasetVersion, number: int) -> Any:
@@ -92,7 +119,6 @@ def _fetched(version: DatasetVersion) -> Path:
     path = _folder(version) / _SOURCE
     if path.exists() and path.stat().st_size == version.size:
         return path
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     digest = hashlib.sha256()
     with _new_file(path) as new, new.open("wb") as target:
         try:
@@ -112,6 +138,7 @@ def _new_file(path: Path) -> Iterator[Path]:
     """A file that gets its name when it is whole."""
     new = path.with_suffix(".new")
     try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         yield new
         new.replace(path)
     except OSError as error:

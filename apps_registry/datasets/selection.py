@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from ..exceptions import quoted
 from ..live import adapter
-from .arrays import Array, array_of
+from .arrays import Array, array_of, joined
 from .rules import RowFilter, visible
 from .store import Copy
 
@@ -52,8 +52,7 @@ class Selection:
         if wanted.where is None and not filters:
             self.arrays = copy.arrays(wanted.columns)
         else:
-            table = select(copy, wanted, filters)
-            self.arrays = {name: array_of(table.column(name)) for name in table.column_names}
+            self.arrays = _continued(copy, wanted, filters) or _arrays(select(copy, wanted, filters))
         self._tails: dict[int, dict[str, Array]] = {}
 
     @property
@@ -78,7 +77,7 @@ class Selection:
 
 def selection(copy: Copy, wanted: Wanted, filters: frozenset[RowFilter]) -> Selection:
     """What is wanted of a version under some filters: made once, and kept while anybody has it."""
-    key = (wanted.key, filters)
+    key = _key_of(wanted, filters)
     with copy.lock:
         found = copy.shared.get(key)
         if found is None:
@@ -91,16 +90,47 @@ def select(copy: Copy, wanted: Wanted, filters: Iterable[RowFilter]) -> Any:
 
     Raises ``NoSuchColumn``, or ``ValueError`` for a condition that makes no sense on its column.
     """
-    names = copy.check(copy.types if wanted.columns is None else wanted.columns)
     filters = list(filters)
-    needed = [*names, *_named(wanted.where, copy), *(f.column for f in filters if f.column in copy.types)]
-    table = copy.table(needed)
+    return _selected(copy, copy.table(_needed(copy, wanted, filters)), wanted, filters)
+
+
+def _selected(copy: Copy, table: Any, wanted: Wanted, filters: Iterable[RowFilter]) -> Any:
     # The rule first: a condition of the app's code never meets rows that it may not
     for filter in filters:
         table = visible(table, filter)
     for condition in _conditions(wanted.where, table.schema):
         table = table.filter(condition)
-    return table.select(names)
+    return table.select(_names(copy, wanted))
+
+
+def _continued(copy: Copy, wanted: Wanted, filters: frozenset[RowFilter]) -> dict[str, Array] | None:
+    """What was selected of an earlier version, and then what there is in the rows that were added to it."""
+    for before in copy.earlier():
+        selected = before.shared.get(_key_of(wanted, filters))
+        if selected is not None:
+            added = copy.added(before, copy.check(_needed(copy, wanted, filters)))
+            if added is not None:
+                arrays = _arrays(_selected(copy, added, wanted, filters))
+                return {name: joined(array, arrays[name]) for name, array in selected.arrays.items()}
+    return None
+
+
+def _arrays(table: Any) -> dict[str, Array]:
+    return {name: array_of(table.column(name)) for name in table.column_names}
+
+
+def _key_of(wanted: Wanted, filters: frozenset[RowFilter]) -> object:
+    return wanted.key, filters
+
+
+def _names(copy: Copy, wanted: Wanted) -> Sequence[str]:
+    return copy.check(copy.types if wanted.columns is None else wanted.columns)
+
+
+def _needed(copy: Copy, wanted: Wanted, filters: Iterable[RowFilter]) -> list[str]:
+    """The columns to look at."""
+    of_filters = [filter.column for filter in filters if filter.column in copy.types]
+    return [*_names(copy, wanted), *_named(wanted.where, copy), *of_filters]
 
 
 def _named(where: Where, copy: Copy) -> Iterable[str]:

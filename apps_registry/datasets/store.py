@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from ..exceptions import NoSuchColumn, quoted
 from ..models import DatasetVersion
-from .arrays import Array, array_of
+from .appending import read_added
+from .arrays import Array, array_of, joined
 from .copies import read_columns
 
 _opened: WeakValueDictionary[str, Copy] = WeakValueDictionary()
@@ -36,14 +37,19 @@ class Copy:
         with self.lock:
             missing = [name for name in chosen if name not in self._columns]
             if missing:
-                self._columns |= zip(missing, read_columns(self.version, missing), strict=True)
+                earlier = [copy.version for copy in self.earlier()]
+                self._columns |= zip(missing, read_columns(self.version, missing, earlier), strict=True)
             columns = [self._columns[name] for name in chosen]
         return pa.Table.from_arrays(columns, names=chosen)
 
     def arrays(self, names: Iterable[str] | None = None) -> dict[str, Array]:
         """Some columns, or all, as arrays that all sessions share; see ``array_of``."""
-        table = self.table(names)
-        return {name: self._array(name, table) for name in table.column_names}
+        chosen = self.check(self.types if names is None else names)
+        with self.lock:
+            found = self._found(chosen)
+            if missing := [name for name in chosen if name not in found]:
+                found |= self._made(missing)
+        return {name: found[name] for name in chosen}
 
     def check(self, names: Iterable[str]) -> Sequence[str]:
         """The names, without those that come again. Raises ``NoSuchColumn``."""
@@ -53,13 +59,43 @@ class Copy:
                 raise NoSuchColumn(f"There is no column {quoted(name)}; there are {', '.join(self.types)}.")
         return chosen
 
-    def _array(self, name: str, table: Any) -> Array:
-        with self.lock:
-            key = (self.version.sha256, name)
-            array = _arrays.get(key)
-            if array is None:
-                array = _arrays[key] = array_of(table.column(name))
-            return array
+    def earlier(self) -> list[Copy]:
+        """The copies in use of versions that this one extends, the newest first."""
+        version = self.version
+        with _lock:
+            copies = [
+                copy for copy in _opened.values() if copy is not self and _extends(version, copy.version)
+            ]
+        return sorted(copies, key=lambda copy: copy.version.number, reverse=True)
+
+    def added(self, before: Copy, names: Sequence[str]) -> Any | None:
+        """The rows that came after those of an earlier copy, as a ``pyarrow.Table``; None: they cannot be had alone."""
+        return read_added(self.version, before.version, names)
+
+    def _found(self, names: Iterable[str]) -> dict[str, Array]:
+        found = {name: _arrays.get((self.version.sha256, name)) for name in names}
+        return {name: array for name, array in found.items() if array is not None}
+
+    def _made(self, names: Sequence[str]) -> dict[str, Array]:
+        made = self._continued(names)
+        if rest := [name for name in names if name not in made]:
+            table = self.table(rest)
+            made |= {name: array_of(table.column(name)) for name in rest}
+        for name, array in made.items():
+            _arrays[self.version.sha256, name] = array
+        return made
+
+    def _continued(self, names: Sequence[str]) -> dict[str, Array]:
+        """The arrays that are there already but for the rows that were added."""
+        for before in self.earlier():
+            found = before._found(names)
+            if found and (added := self.added(before, list(found))) is not None:
+                return {name: joined(array, array_of(added.column(name))) for name, array in found.items()}
+        return {}
+
+
+def _extends(version: DatasetVersion, before: DatasetVersion) -> bool:
+    return version.dataset_id == before.dataset_id and version.extends(before.number)
 
 
 def opened(version: DatasetVersion) -> Copy:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +18,10 @@ from ..columns import arrow_schema
 #: Rows of a row group, or bytes if these are reached before.
 GROUP = 131_072
 _BYTES = 64 * 2**20
+_MAGIC = b"PAR1"
+#: The bytes after the metadata: how many these are, and ``PAR1``.
+_END = 8
+_CHUNK = 2**20
 #: Bytes of the different values of a column up to which a row group lists them: lists of more take time, and more room.
 _LISTED = 128 * 2**10
 
@@ -27,8 +33,9 @@ class Writer:
         self._target = target
         self._schema = arrow_schema(types)
         self._file = target.open("wb")
+        self._sink = pa.PythonFile(self._file, "w")
         self._writer = pq.ParquetWriter(
-            self._file,
+            self._sink,
             self._schema,
             compression="zstd",
             dictionary_pagesize_limit=_LISTED,
@@ -37,7 +44,23 @@ class Writer:
         )
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_rows = self._waiting_bytes = 0
+        self._begun_with: Any = None
         self.rows = 0
+
+    def begin_with(self, source: IO[bytes], metadata: Any) -> None:
+        """Take the row groups of a file with the same columns as they are, before any others are written.
+
+        Each is found by its place in the file, which the metadata at the end tell; so what is in front stays right.
+        https://parquet.apache.org/docs/file-format/
+        """
+        self._begun_with = metadata
+        self.rows += metadata.num_rows
+        left = _end_of_groups(source) - len(_MAGIC)
+        source.seek(len(_MAGIC))
+        while left and (chunk := source.read(min(left, _CHUNK))):
+            # Not past the sink, by which the writer knows where it is
+            self._sink.write(chunk)
+            left -= len(chunk)
 
     def write(self, columns: Mapping[str, pa.Array]) -> None:
         """Add rows: the columns by their names, as they are stored."""
@@ -76,6 +99,8 @@ class Writer:
             else:
                 self._abandon()
         if error is None:
+            if self._begun_with is not None:
+                self._tell_of_all()
             self._check()
 
     def _abandon(self) -> None:
@@ -83,8 +108,24 @@ class Writer:
         with suppress(pa.ArrowException, OSError):
             self._writer.close()
 
+    def _tell_of_all(self) -> None:
+        """Put metadata of all row groups in the place of those of the written ones."""
+        self._begun_with.append_row_groups(pq.read_metadata(self._target))
+        metadata = io.BytesIO()
+        self._begun_with.write_metadata_file(metadata)
+        with self._target.open("r+b") as file:
+            file.truncate(_end_of_groups(file))
+            file.seek(0, os.SEEK_END)
+            file.write(metadata.getbuffer()[len(_MAGIC) :])
+
     def _check(self) -> None:
         """Read back what the file says of itself: who reads it next must find it whole."""
         told = pq.read_metadata(self._target)
         if told.num_rows != self.rows or not told.schema.to_arrow_schema().equals(self._schema):
             raise OSError("The Parquet file is not what was written into it.")
+
+
+def _end_of_groups(file: IO[bytes]) -> int:
+    """Where in a Parquet file the metadata begin."""
+    size = file.seek(-_END, os.SEEK_END)
+    return size - int.from_bytes(file.read(4), "little")
