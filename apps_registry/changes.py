@@ -97,7 +97,8 @@ def _user_changed(
 def _groups_changed(
     instance: Any, action: str, reverse: bool, pk_set: set[Any] | None, **kwargs: Any
 ) -> None:
-    if action not in ("post_remove", "post_clear"):
+    # Also of a group that is new: it may give what is shown live
+    if action not in ("post_add", "post_remove", "post_clear"):
         return
     if not reverse:
         publish("user", user=str(instance.pk))

@@ -13,6 +13,7 @@ from .exceptions import MayNotPublish, MayNotSee, NothingPublished
 
 if TYPE_CHECKING:
     from .datasets.filling import NO_LONGER_VISIBLE
+    from .datasets.listing import DatasetList, Listed, list_datasets
     from .datasets.named import publish, share
     from .datasets.opened import OpenDataset, Version, open_dataset
     from .datasets.querysets import QuerysetPages, queryset_pages, queryset_source
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NO_LONGER_VISIBLE",
+    "DatasetList",
+    "Listed",
     "MayNotPublish",
     "MayNotSee",
     "NothingPublished",
@@ -27,6 +30,7 @@ __all__ = [
     "PermittedQuerySet",
     "QuerysetPages",
     "Version",
+    "list_datasets",
     "open_dataset",
     "publish",
     "queryset_pages",
@@ -37,9 +41,12 @@ __all__ = [
 
 _PLACES = {
     "NO_LONGER_VISIBLE": "datasets.filling",
+    "DatasetList": "datasets.listing",
+    "Listed": "datasets.listing",
     "OpenDataset": "datasets.opened",
     "QuerysetPages": "datasets.querysets",
     "Version": "datasets.opened",
+    "list_datasets": "datasets.listing",
     "open_dataset": "datasets.opened",
     "publish": "datasets.named",
     "queryset_pages": "datasets.querysets",

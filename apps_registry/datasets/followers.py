@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import threading
+import weakref
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,6 +45,26 @@ class Follower:
         self.taken = 0
         #: Whether it shows nothing, because its viewer may see nothing.
         self.is_lost = False
+        # Weakly, as the session lets its follows go at its end
+        self._follows: weakref.ref[Follows] | None = None
+
+    def join(self, session: Session | None) -> None:
+        """Hear, from here on, of what concerns the viewer of a session, if there is one."""
+        if session is not None:
+            follows = Follows.of(session)
+            self._follows = weakref.ref(follows)
+            follows.add(self)
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether there is a session in which it is looked after."""
+        return self._follows is not None
+
+    def keep(self, model: Any = None) -> None:
+        """Let it live for as long as ``model``, or as its session."""
+        follows = self._follows() if self._follows is not None else None
+        if follows is not None:
+            follows.keep(self, model)
 
     def hears(self, kind: str, data: Mapping[str, Any]) -> bool:
         """Whether a notice means something to it, of which it may take note. Called on the loop."""
@@ -99,6 +120,14 @@ class Follows:
         """All that are left."""
         with _lock:
             return list(self._followers)
+
+
+def may_change_rights(kind: str, data: Mapping[str, Any], user_id: str | None) -> bool:
+    """Whether a notice may mean that a viewer sees more or less than before, whatever he looks at."""
+    if kind == "user":
+        return user_id is not None and data.get("user") == user_id
+    # The members of a group, who are not named
+    return kind == "rights" and data.get("app") is None
 
 
 @dataclass

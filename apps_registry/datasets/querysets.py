@@ -20,7 +20,7 @@ from ..live.session import Session
 from .asking import SESSION_USER, Round, asker
 from .cells import column_of, is_measured, same
 from .filling import replace
-from .followers import Callback, Change, Follower, Follows
+from .followers import Callback, Change, Follower, may_change_rights
 from .permitted import PermittedQuerySet, label
 
 #: Names of columns, or for each the field, as ``values_list`` takes it (``team__name``).
@@ -166,12 +166,8 @@ class ShownRows(Follower):
         self._changed: set[str] | None = set()
         #: Whether its viewer may have lost the right to see some of them
         self._is_in_doubt = False
-        self._follows: weakref.ref[Follows] | None = None
-        if session is not None:
-            follows = Follows.of(session)
-            self._follows = weakref.ref(follows)
-            # Before the first rows are read: what changes after that is heard of
-            follows.add(self)
+        # Before the first rows are read: what changes after that is heard of
+        self.join(session)
 
     def new_source(self) -> ColumnDataSource:
         """The source, with the rows of the page."""
@@ -183,9 +179,7 @@ class ShownRows(Follower):
             if heard == self._heard:
                 break
             # Something has changed while it was made, maybe too late for this source
-        follows = self._follows() if self._follows is not None else None
-        if follows is not None:
-            follows.keep(self, source)
+        self.keep(source)
         return source
 
     def show_page(self, number: int) -> None:
@@ -201,12 +195,9 @@ class ShownRows(Follower):
                 return self._note(data["pks"])
             case "model":
                 return data["model"] in self.query.depends_on and self._note(None, is_in_doubt=True)
-            case "user":
-                is_own = self._user_id is not None and data["user"] == self._user_id
-                return is_own and self._note(None, is_in_doubt=True)
             case _:
-                is_for_all = kind == "rights" and data.get("app") is None
-                return is_for_all and self._note(None, is_in_doubt=True)
+                is_in_doubt = may_change_rights(kind, data, self._user_id)
+                return is_in_doubt and self._note(None, is_in_doubt=True)
 
     def _note(self, pks: Iterable[str] | None, *, is_in_doubt: bool = False) -> bool:
         with self._lock:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import weakref
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -18,7 +17,7 @@ from ..live.session import Session
 from ..models import DatasetVersion
 from .asking import Round, View, fresh, view
 from .filling import Filled, empty, fill
-from .followers import Callback, Change, Follower, Follows
+from .followers import Callback, Change, Follower, may_change_rights
 from .rules import RowFilter
 from .selection import Selection, Wanted, selection
 from .store import Copy, opened
@@ -36,13 +35,8 @@ class Shown(Follower):
         self._sources: WeakKeyDictionary[ColumnDataSource, Filled] = WeakKeyDictionary()
         self._on_update: list[Callback] = []
         self._on_lost: list[Callback] = []
-        self._follows: weakref.ref[Follows] | None = None
-        if session is not None:
-            follows = Follows.of(session)
-            # Weakly, as the session lets its follows go at its end
-            self._follows = weakref.ref(follows)
-            # Before it is asked what he may see: what changes after that is heard of
-            follows.add(self)
+        # Before it is asked what he may see: what changes after that is heard of
+        self.join(session)
         self.kind: str
         self.version: DatasetVersion
         self._copy: Copy | None
@@ -63,7 +57,7 @@ class Shown(Follower):
 
     def source(self, wanted: Wanted, *, is_live: bool) -> ColumnDataSource:
         """A new source with what is wanted. Raises ``MayNotSee``."""
-        if is_live and self._follows is None:
+        if is_live and not self.is_followed:
             raise UserNeeded("A live source needs a session that it lives in.")
         while True:
             taken = self.taken
@@ -75,7 +69,7 @@ class Shown(Follower):
             if taken == self.taken:
                 break
             # Something was taken away while it was made, maybe too late for this source
-        self._keep(source)
+        self.keep(source)
         return source
 
     def on_update(self, callback: Callback) -> None:
@@ -87,16 +81,11 @@ class Shown(Follower):
         self._call(callback, self._on_lost)
 
     def _call(self, callback: Callback, callbacks: list[Callback]) -> None:
-        if self._follows is None:
+        if not self.is_followed:
             raise UserNeeded("Callbacks of a data set need a session that they run in.")
         with self._lock:
             callbacks.append(callback)
-        self._keep(None)
-
-    def _keep(self, source: ColumnDataSource | None) -> None:
-        follows = self._follows() if self._follows is not None else None
-        if follows is not None:
-            follows.keep(self, source)
+        self.keep()
 
     def _filled(self) -> list[tuple[ColumnDataSource, Filled]]:
         with self._lock:
@@ -109,14 +98,9 @@ class Shown(Follower):
     # A follower
 
     def hears(self, kind: str, data: Mapping[str, Any]) -> bool:
-        match kind:
-            case "dataset" | "data_rights":
-                return data.get("dataset") in (None, self.name)
-            case "user":
-                return self._user_id is not None and data.get("user") == self._user_id
-            case _:
-                # The members of a group, who are not named
-                return kind == "rights" and data.get("app") is None
+        if kind in ("dataset", "data_rights"):
+            return data.get("dataset") in (None, self.name)
+        return may_change_rights(kind, data, self._user_id)
 
     def look(self, round: Round) -> Change | None:
         if self.is_lost:

@@ -508,3 +508,8 @@ async def test_what_one_publishes_reaches_those_with_whom_it_is_shared(
         assert "Sales north" in noras.find("summary").text
         await wes.idle()
         assert wes.patches == []
+        await asyncio.to_thread(demo_site.manage, "grant", "view", "sales_south", "--user", "wes")
+        while "Sales south" not in wes.find("summary").text:
+            await wes.patch()
+        assert len(wes.find("sales_south").data["week"]) == 53
+        assert len(wes.find("plot").renderers) == 4
