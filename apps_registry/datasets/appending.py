@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..exceptions import TooBig
+from ..exceptions import DataLost, TooBig
 from ..models import DatasetVersion
 from .columns import declared
 from .reading.writing import GROUP, Writer
@@ -23,11 +24,14 @@ _GROUPS_FOR_ONE = 8
 def join(before: DatasetVersion, added: Path, target: Path, *, most: int) -> int:
     """Write the rows of a version and then those of the file ``added``, which has the same columns, to ``target``.
 
-    The added rows begin a row group, so that who has the others reads them alone. Returns the number of all rows;
-    raises ``TooBig`` when they are more than ``most``.
+    The added rows begin a row group, so that who has the others reads them alone. Returns the number of all rows.
+    Raises ``TooBig`` when they are more than ``most``, and ``DataLost``.
     """
     with ExitStack() as opened:
         source: IO[bytes] = opened.enter_context(before.file.storage.open(str(before.file.name)))
+        if hashlib.file_digest(source, "sha256").hexdigest() != before.sha256:  # type: ignore[arg-type]
+            # What was harmed in the storage would pass for sound from here on
+            raise DataLost(detail=f"{before.file.name} is not what was published.")
         old, new = pq.ParquetFile(source), pq.ParquetFile(opened.enter_context(added.open("rb")))
         rows = old.metadata.num_rows + new.metadata.num_rows
         if rows > most:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import weakref
 from collections.abc import Mapping
 from datetime import date, datetime, time
@@ -79,9 +80,27 @@ def test_a_table_whose_columns_are_stored_otherwise_is_written_anew(
     pq.write_table(making.TABLE.cast(making.TABLE.schema.set(0, required)), stored)
     added.write_bytes(making.parquet())
     name = default_storage.save("before.parquet", ContentFile(stored.read_bytes()))
-    before = DatasetVersion(file=name, columns=making.SCHEMA)
+    sha256 = hashlib.sha256(stored.read_bytes()).hexdigest()
+    before = DatasetVersion(file=name, columns=making.SCHEMA, sha256=sha256)
     assert appending.join(before, added, target, most=6) == 6
     assert pq.read_table(target).equals(pa.concat_tables([making.TABLE] * 2))
+
+
+@pytest.mark.parametrize("is_big", [True, False])
+def test_nothing_is_added_to_what_was_harmed(
+    ann: User, store: Store, is_big: bool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(appending, "GROUP", 3 if is_big else 100)
+    before = send(to_publish("sales", user=ann), making.parquet(), format="parquet")
+    path = Path(default_storage.path(str(before.file.name)))
+    good = path.read_bytes()
+    path.chmod(0o600)
+    path.write_bytes(good[:50] + bytes([good[50] ^ 1]) + good[51:])
+    with pytest.raises(DataLost) as caught:
+        send(before.dataset, making.parquet(), format="parquet", append=True)
+    assert "not what was published" in caught.value.detail
+    assert before.dataset.versions.count() == 1
+    path.write_bytes(good)
 
 
 # How it is read
