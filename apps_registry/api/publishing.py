@@ -16,6 +16,7 @@ from ..datasets.making import Upload, kind_of
 from ..exceptions import BadArguments, BadData
 from ..models import Dataset
 from .callers import caller_of
+from .gate import is_asking
 from .problems import problems
 from .routes import PUBLISHING, router
 from .schemas import Name, Version, version_out
@@ -25,6 +26,9 @@ FILE = "file"
 _NUMBER = re.compile(r'(?:W/)?"(\d{1,10})"|(\d{1,10})', re.ASCII)
 _MEDIA_TYPES = (*(format.media_types[0] for format in FORMATS.values()), "application/octet-stream")
 assert {*FORMATS, FILE} == {"csv", "parquet", "arrow", "json", "xlsx", "file"}
+
+
+type Published = Status[dict[str, Any]] | HttpResponse
 
 
 class Sent(Schema):
@@ -98,7 +102,7 @@ def publish(
     name: Name,
     sent: Query[Sent],
     conditions: Header[Conditions],
-) -> Status[dict[str, Any]]:
+) -> Published:
     """Publish the body as the newest version, and make the data set if there is none of this name.
 
     It is published as a whole or not at all. What cannot be read is refused with the row, the column and the reason.
@@ -115,7 +119,7 @@ def append(
     name: Name,
     sent: Query[Sent],
     conditions: Header[Conditions],
-) -> Status[dict[str, Any]]:
+) -> Published:
     """Publish a version that is the newest one with the rows of the body added at its end.
 
     Who watches the data set live gets the new rows alone.
@@ -131,7 +135,7 @@ def _publish(
     conditions: Conditions,
     *,
     append: bool,
-) -> Status[dict[str, Any]]:
+) -> Published:
     if request.content_type == "multipart/form-data":
         raise BadData("Send the file itself as the body, not a form with the file in it.")
     user, media_type = caller_of(request).user, request.content_type or ""
@@ -140,17 +144,21 @@ def _publish(
     source = cast(BinaryIO, request)
     kind = kind_of(Upload(source, format or "", sent.filename, media_type))
     create = sent.create and conditions.if_match.strip() != "*"
+    dataset = managing.to_publish(
+        name, user=user, create=create, kind=Dataset.Kind.FILE if sent.format == FILE else kind
+    )
+    expected = conditions.expected()
+    if is_asking(request):
+        return HttpResponse(status=204)
     version = publishing.publish(
-        managing.to_publish(
-            name, user=user, create=create, kind=Dataset.Kind.FILE if sent.format == FILE else kind
-        ),
+        dataset,
         source,
         user=user,
         format=format,
         filename=sent.filename,
         media_type=media_type,
         note=sent.note,
-        expected=conditions.expected(),
+        expected=expected,
         key=conditions.key,
         append=append,
     )

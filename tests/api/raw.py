@@ -11,16 +11,23 @@ from urllib.parse import urlsplit
 from .world import World
 
 
-def raw(world: World, name: str, *headers: str, method: str = "PUT", path: str = "") -> socket.socket:
-    """A connection on which a request has begun, without its body."""
+def raw(
+    world: World,
+    name: str,
+    *headers: str,
+    method: str = "PUT",
+    path: str = "",
+    token: str | None = None,
+) -> socket.socket:
+    """A connection on which a request has begun, without its body; mona's, unless there is another ``token``."""
     address = urlsplit(world.server.url)
     assert address.hostname is not None
     connection = socket.create_connection((address.hostname, address.port or 80), timeout=30)
-    token = world.tokens["mona/all"]
+    token = world.tokens["mona/all"] if token is None else token
     lines = [
         f"{method} {path or f'/api/datasets/{name}?format=csv'} HTTP/1.1",
         f"Host: {address.netloc}",
-        f"Authorization: Bearer {token}",
+        *([f"Authorization: Bearer {token}"] if token else []),
         *headers,
     ]
     connection.sendall("\r\n".join([*lines, "", ""]).encode())
