@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ from django.core.files import locks
 from ..conf import settings
 from ..exceptions import DataLost, NoRoom
 from ..models import DatasetVersion
-from .appending import read_added
+
+type Continued = Callable[[Sequence[str]], Mapping[str, Any]]
 
 _SOURCE = "source"
 _CHUNK = 2**20
@@ -40,23 +41,24 @@ def source_path(version: DatasetVersion) -> Path:
 
 
 def read_columns(
-    version: DatasetVersion, names: Sequence[str], earlier: Iterable[DatasetVersion] = ()
+    version: DatasetVersion, names: Sequence[str], continued: Continued | None = None
 ) -> list[Any]:
     """Columns of a table, as ``pyarrow.ChunkedArray`` over mapped memory. Raises ``DataLost``.
 
-    The memory stays good when the files are deleted meanwhile, as long as anything refers to it. What is copied of
-    the versions in ``earlier``, which this one extends, is not read again.
+    The memory stays good when the files are deleted meanwhile, as long as anything refers to it. ``continued`` gives
+    columns by their names, those that can be had without reading all that was published.
     """
     numbers = {column["name"]: number for number, column in enumerate(version.columns)}
     for _ in range(_TRIES):
         with suppress(FileNotFoundError, pa.ArrowInvalid):
             return [_mapped(version, numbers[name]) for name in names]
         with _locked(version.sha256):
-            missing: Sequence[str] = [name for name in names if not _is_whole(version, numbers[name])]
-            for before in earlier:
-                missing = _extend(version, before, missing, numbers)
-            if missing:
-                _copy(version, missing, numbers)
+            missing = [name for name in names if not _is_whole(version, numbers[name])]
+            made = continued(missing) if missing and continued is not None else {}
+            for name, column in made.items():
+                _write(_column_path(version, numbers[name]), column)
+            if len(made) < len(missing):
+                _copy(version, [name for name in missing if name not in made], numbers)
         _make_room(besides=_folder(version))
     raise DataLost(detail=f"The copy of {_name(version)} went away as often as it was made.")
 
@@ -68,22 +70,6 @@ def _copy(version: DatasetVersion, names: Sequence[str], numbers: Mapping[str, i
         for name in names:
             # Reading "a" gives "a.b" as well
             _write(_column_path(version, numbers[name]), parquet.read(columns=[name]).column(name))
-
-
-def _extend(
-    version: DatasetVersion, before: DatasetVersion, names: Sequence[str], numbers: Mapping[str, int]
-) -> Sequence[str]:
-    """Make columns of those of a version that this one extends; gives the names of what is still missing."""
-    copied = [name for name in names if _is_whole(before, numbers[name])]
-    if copied and (added := read_added(version, before, copied)) is not None:
-        with suppress(FileNotFoundError):
-            for name in copied:
-                chunks = [*_mapped(before, numbers[name]).chunks, *added.column(name).chunks]
-                _write(
-                    _column_path(version, numbers[name]),
-                    pa.chunked_array(chunks, added.schema.field(name).type),
-                )
-    return [name for name in names if name not in copied or not _is_whole(version, numbers[name])]
 
 
 def _write(path: Path, column: Any) -> None:

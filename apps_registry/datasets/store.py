@@ -37,8 +37,8 @@ class Copy:
         with self.lock:
             missing = [name for name in chosen if name not in self._columns]
             if missing:
-                earlier = [copy.version for copy in self.earlier()]
-                self._columns |= zip(missing, read_columns(self.version, missing, earlier), strict=True)
+                found = read_columns(self.version, missing, self._continued_columns)
+                self._columns |= zip(missing, found, strict=True)
             columns = [self._columns[name] for name in chosen]
         return pa.Table.from_arrays(columns, names=chosen)
 
@@ -77,7 +77,7 @@ class Copy:
         return {name: array for name, array in found.items() if array is not None}
 
     def _made(self, names: Sequence[str]) -> dict[str, Array]:
-        made = self._continued(names)
+        made = self._continued_arrays(names)
         if rest := [name for name in names if name not in made]:
             table = self.table(rest)
             made |= {name: array_of(table.column(name)) for name in rest}
@@ -85,12 +85,22 @@ class Copy:
             _arrays[self.version.sha256, name] = array
         return made
 
-    def _continued(self, names: Sequence[str]) -> dict[str, Array]:
-        """The arrays that are there already but for the rows that were added."""
+    def _continued_arrays(self, names: Sequence[str]) -> dict[str, Array]:
+        """Those that are there but for the rows that were added."""
         for before in self.earlier():
             found = before._found(names)
             if found and (added := self.added(before, list(found))) is not None:
                 return {name: joined(array, array_of(added.column(name))) for name, array in found.items()}
+        return {}
+
+    def _continued_columns(self, names: Sequence[str]) -> dict[str, Any]:
+        for before in self.earlier():
+            found = {name: before._columns[name] for name in names if name in before._columns}
+            if found and (added := self.added(before, list(found))) is not None:
+                return {
+                    name: pa.chunked_array([*column.chunks, *added.column(name).chunks], column.type)
+                    for name, column in found.items()
+                }
         return {}
 
 

@@ -98,6 +98,12 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) ->
     return path_parameters | {"name": NAMES[len(name) % 2]}
 
 
+@schema.hook
+def map_headers(context: Any, headers: dict[str, Any] | None) -> dict[str, Any] | None:
+    # Which site is meant is asked before the API is
+    return headers and {name: value for name, value in headers.items() if name.lower() != "host"}
+
+
 @pytest.fixture(scope="module")
 def furnished(world: World) -> World:
     for name in NAMES:

@@ -29,7 +29,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps_registry import data as for_apps
-from apps_registry.data import OpenDataset, open_dataset
+from apps_registry.data import OpenDataset, list_datasets, open_dataset
 from apps_registry.datasets.managing import delete
 from apps_registry.exceptions import MayNotSee, VizserverError
 from apps_registry.models import Dataset, GuestLink, VizApp
@@ -156,6 +156,9 @@ FOR_APPS = {
     "OpenDataset": "OF_OPENED",
     "publish": "test_publishing",
     "share": "test_sharing_in_code",
+    "list_datasets": "test_lists_name_what_can_be_opened",
+    "DatasetList": "no rows",
+    "Listed": "no rows",
     "Version": "no rows",
     "NO_LONGER_VISIBLE": "no rows",
     "MayNotPublish": "an error",
@@ -243,6 +246,13 @@ def test_open_dataset_gives_the_rows_that_are_right(visitors: list[Visitor]):
         for door, take in IN_CODE.items():
             cells.hold(visitor, f"{door} / {name}", take(visitor, name), right(visitor, name))
     assert not cells.wrong
+
+
+def test_lists_name_what_can_be_opened(visitors: list[Visitor]):
+    for visitor in visitors:
+        named = set(list_datasets(user=visitor.user).names)
+        expected = {name for name in (*TABLES, UNKNOWN) if may(visitor, "open", name)}
+        assert named == expected, visitor.name
 
 
 def test_rows_for_somebody_else_are_those_that_both_see(visitors: list[Visitor]):
