@@ -38,6 +38,11 @@ PAGE_TIMEOUT = 30_000
 GRACE = 5.0
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are processors: many tests wait for a server or a browser."""
+    return (os.cpu_count() or 1) + 1
+
+
 # What a test leaves behind
 
 
