@@ -30,7 +30,7 @@ class Counts:
     async def visit(self) -> dict[str, int]:
         async with connect(f"{self.server.ws_url}/apps/counts/ws", await self.page()) as tab:
             reply = await tab.press("count")
-            assert reply.type == "OK"
+            assert reply.type == "OK", tab.errors
             return tab.find("counts").data  # type: ignore[no-any-return]
 
     async def alone(self) -> dict[str, int]:

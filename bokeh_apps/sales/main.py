@@ -35,6 +35,7 @@ plot = figure(
 )
 plot.xaxis.formatter = DatetimeTickFormatter(days="%e %b", months="%b", years="%Y")
 plot.yaxis.formatter = NumeralTickFormatter(format="0,0")
+layout = column(summary, sizing_mode="stretch_width")
 
 
 def is_fit(dataset: OpenDataset) -> bool:
@@ -90,11 +91,13 @@ def show() -> None:
                 draw(region)
             except MayNotSee:
                 continue
+    if regions and plot not in layout.children:
+        layout.children = [summary, plot]
     tell()
 
 
 listed.on_update(show)
 show()
-curdoc().add_root(column(summary, plot, sizing_mode="stretch_width"))
+curdoc().add_root(layout)
 curdoc().theme = "light_minimal"
 curdoc().title = "Sales"

@@ -17,7 +17,7 @@ count = Button(name="count", label="Count")
 async def show(event):
     counts.data = {
         "sessions": [len(document.session_context.server_context.sessions)],
-        "modules": [len([name for name in sys.modules if name.startswith("bokeh_app_")])],
+        "modules": [len([name for name in list(sys.modules) if name.startswith("bokeh_app_")])],
         "models": [len(Model.model_class_reverse_map)],
         "threads": [threading.active_count()],
         "tasks": [len(asyncio.all_tasks())],
