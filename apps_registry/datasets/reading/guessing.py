@@ -9,7 +9,7 @@ from ...exceptions import BadData, quoted
 from ..columns import KINDS
 from ..limits import Meter
 from .batches import Batch, Reader
-from .values import Misfit, fit, fits, is_missing, kind_of
+from .values import Misfit, fit, fits, is_missing, kind_of, words
 
 #: What may be met in text, from the narrowest to the widest.
 _WRITTEN = ("boolean", "integer", "number", "date", "datetime")
@@ -19,7 +19,7 @@ _WIDER = {
     frozenset({"integer", "number"}): "number",
     frozenset({"date", "datetime"}): "datetime",
 }
-_TRUTHS = pa.array(["true", "false", "True", "False", "TRUE", "FALSE"])
+_TRUTHS = ("true", "false", "True", "False", "TRUE", "FALSE")
 #: Digits that a 64-bit float cannot hold.
 _MANY_DIGITS = 19
 
@@ -83,7 +83,7 @@ class Guess:
 
     def _is(self, array: pa.Array, kind: str) -> bool:
         if kind == "boolean":
-            return bool(pc.all(pc.is_in(array.drop_null(), _TRUTHS)).as_py())
+            return bool(pc.all(pc.is_in(array.drop_null(), words(*_TRUTHS))).as_py())
         return not self._is_code(array, kind) and fits(array, kind, written=self.written)
 
     def _is_code(self, array: pa.Array, kind: str) -> bool:

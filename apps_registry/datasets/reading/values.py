@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +15,7 @@ from ...exceptions import quoted
 from ..columns import KINDS, type_of
 
 #: What stands for no value in columns that are not text.
-_MISSING = pa.array(["", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None"])
+_MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None")
 #: What the values of dates may be, so that every reader can show them.
 _DATES = {
     "date": (dt.date.min, dt.date.max),
@@ -58,9 +58,17 @@ def fits(array: pa.Array, wanted: str, *, written: bool = False) -> bool:
     return True
 
 
+@cache
+def words(*texts: str) -> pa.Array:
+    """Some texts. Not made when a module is imported: Arrow's first array imports pandas, which few commands need."""
+    return pa.array(texts)
+
+
 def is_missing(written: pa.Array) -> bool:
     """Whether none of the values that are written as text is one."""
-    return pc.all(pc.is_in(pc.utf8_trim_whitespace(written.drop_null()), _MISSING)).as_py() is not False
+    return (
+        pc.all(pc.is_in(pc.utf8_trim_whitespace(written.drop_null()), words(*_MISSING))).as_py() is not False
+    )
 
 
 def kind_of(array: pa.Array) -> str | None:
@@ -140,7 +148,7 @@ def _parsed(array: pa.Array, wanted: str) -> pa.Array:
         return parse(array)
     except pa.ArrowInvalid:
         trimmed = pc.utf8_trim_whitespace(array)
-        missing = pc.is_in(trimmed, _MISSING)
+        missing = pc.is_in(trimmed, words(*_MISSING))
         return parse(pc.if_else(missing, pa.scalar(None, trimmed.type), trimmed))
 
 
