@@ -22,7 +22,11 @@ import psycopg
 
 #: Where the tests are of locks, unique names, transactions, notices and queries.
 TESTS = (
+    "tests/api/test_every_operation.py",
+    "tests/api/test_publishing.py",
     "tests/datasets/test_data_permissions.py",
+    "tests/datasets/test_every_way.py",
+    "tests/datasets/test_listing.py",
     "tests/datasets/test_live_sources.py",
     "tests/datasets/test_opened.py",
     "tests/datasets/test_publishing.py",

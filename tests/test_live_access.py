@@ -353,10 +353,11 @@ async def test_visitors_lose_nothing_when_a_visitor_logs_out(two: Watched, tabs:
         "from django.contrib.sessions.backends.db import SessionStore\n"
         "store = SessionStore(); store['basket'] = 1; store.create(); result = store.session_key"
     )
-    tab = await tabs.open("alpha", key=key)
+    tab, other = await tabs.open("alpha", key=key), await tabs.open("beta", "alice")
     log_out(two.server, key)
+    # What was told before this has been heard when it is done
     two.run('relay.publish("end_sessions", app="beta")')
-    await tabs.open("beta", "alice")
+    await other.closing()
     await tab.lives()
 
 
