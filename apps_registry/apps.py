@@ -17,11 +17,12 @@ class AppsRegistryConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks, follow what is changed, let Django find BokehJS among the static files."""
-        from . import changes, checks, model_changes  # noqa: F401
+        from . import changes, checks, model_changes, records  # noqa: F401
         from .datasets import storing
 
         changes.connect()
         model_changes.connect()
+        records.connect()
         storing.connect()
 
         if FINDER not in settings.STATICFILES_FINDERS:

@@ -162,7 +162,8 @@ class DocumentConsumer(AsyncConsumer):
         """The socket is closed, by whichever side."""
         host, session, connection = self._host, visit.session, visit.connection
         host.visits.remove(visit)
-        by_server = ServerStopping() if self._code == ServerStopping.close_code else None
+        is_stopping = host.is_stopping or self._code == ServerStopping.close_code
+        by_server = ServerStopping() if is_stopping else None
         host.records.ended(visit.opening, connection.closed or by_server)
         session.detach(connection)
         connection.close()

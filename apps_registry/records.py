@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from django.contrib.auth import get_user_model
 from django.db import DataError, Error, IntegrityError, models, transaction
+from django.db.models.signals import pre_delete
 from django.utils import timezone
 
 from . import permissions
@@ -171,6 +172,17 @@ class Records:
             origin=_host_of(visitor.origin),
             started_at=timezone.now(),
         )
+
+
+def connect() -> None:
+    """Let nobody write of an app or a user that is just being deleted."""
+    for model in (VizApp, get_user_model()):
+        pre_delete.connect(_hold, model)
+
+
+def _hold(sender: type[models.Model], instance: models.Model, using: str, **kwargs: Any) -> None:
+    # A record that comes between would refer to it, for which databases refuse to delete it
+    sender._base_manager.using(using).select_for_update().filter(pk=instance.pk).first()
 
 
 def expire() -> None:

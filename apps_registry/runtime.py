@@ -76,7 +76,8 @@ class Runtime:
         self._loaded: dict[str, Code] = {}
         self._loading = asyncio.Lock()
         self._watcher: asyncio.Task[None] | None = None
-        self._stopping = False
+        #: Whether all is about to end
+        self.is_stopping = False
 
     async def start(self) -> None:
         """Load the apps that are on and run their hooks; one that does not load keeps no other from serving."""
@@ -115,7 +116,7 @@ class Runtime:
 
     async def stop(self) -> None:
         """End the sessions, run the hooks, end the threads."""
-        self._stopping = True
+        self.is_stopping = True
         if self._watcher is not None:
             self._watcher.cancel()
         await self._relay.stop()
@@ -132,7 +133,7 @@ class Runtime:
 
     async def app(self, name: str) -> App:
         """The app of this name. Raises ``AppNotFound``."""
-        if self._stopping:
+        if self.is_stopping:
             raise ServerStopping
         return self.registry.known(name) or await self.workers.run(lambda: self.registry.get(name))
 

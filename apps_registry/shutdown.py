@@ -25,19 +25,25 @@ def call_at_end(stop: Stop, *, within: float) -> None:
         return
     _registered = True
     loop = asyncio.get_running_loop()
-    _with_twisted(stop)
+    _with_twisted(stop, loop)
     atexit.register(_at_exit, loop, stop, within)
 
 
-def _with_twisted(stop: Stop) -> None:
+def _with_twisted(stop: Stop, loop: asyncio.AbstractEventLoop) -> None:
     reactor: Any = sys.modules.get("twisted.internet.reactor")
     if reactor is None or not reactor.running:
         return
     from twisted.internet.defer import Deferred
 
-    reactor.addSystemEventTrigger(
-        "before", "shutdown", lambda: Deferred.fromFuture(asyncio.ensure_future(stop()))
-    )
+    def begin() -> Deferred[None]:
+        # At once, as daphne cancels what it runs at the same moment, and that shall know why
+        return Deferred.fromFuture(asyncio.Task(_stopped(stop), loop=loop, eager_start=True))
+
+    reactor.addSystemEventTrigger("before", "shutdown", begin)
+
+
+async def _stopped(stop: Stop) -> None:
+    await stop()
 
 
 def _at_exit(loop: asyncio.AbstractEventLoop, stop: Stop, within: float) -> None:
@@ -45,8 +51,5 @@ def _at_exit(loop: asyncio.AbstractEventLoop, stop: Stop, within: float) -> None
     if not loop.is_running():
         return
 
-    async def call() -> None:
-        await stop()
-
     with suppress(TimeoutError):
-        asyncio.run_coroutine_threadsafe(call(), loop).result(within)
+        asyncio.run_coroutine_threadsafe(_stopped(stop), loop).result(within)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
-from django.db import DataError, OperationalError
+from django.db import DataError, OperationalError, connection, connections
 from django.utils import timezone
 
 from apps_registry import records
@@ -121,6 +122,34 @@ def test_records_outlive_app_and_user(book: Records, row: VizApp, alice: User):
         assert (record.app, record.user) == (None, None)
         assert (record.app_name, record.username) == ("alpha", "alice")
     assert Opening.objects.exclude(ended_at=None).count() == 1
+
+
+@pytest.mark.parametrize("what", ["row", "alice"])
+def test_what_is_deleted_while_a_record_is_written_is_deleted(
+    book: Records, row: VizApp, alice: User, what: str
+):
+    thing = row if what == "row" else alice
+    book.opened(row, visitor(alice), "page", "a")
+
+    def write() -> None:
+        book.flush()
+        connections.close_all()
+
+    thread = threading.Thread(target=write)
+
+    def deleting(execute: Callable[..., Any], sql: str, *args: Any) -> Any:
+        """Let it be written after the records were looked at, and before what they refer to is gone."""
+        if sql.startswith(f'DELETE FROM "{thing._meta.db_table}"'):
+            thread.start()
+            thread.join(0.5)
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(deleting):
+        thing.delete()
+    thread.join()
+    opening = Opening.objects.get()
+    assert (opening.app is None) == (what == "row")
+    assert (opening.user is None) == (what == "alice")
 
 
 def test_a_record_that_was_deleted_while_the_tab_was_open_stays_deleted(book: Records, row: VizApp):
