@@ -63,6 +63,16 @@ def read_columns(
     raise DataLost(detail=f"The copy of {_name(version)} went away as often as it was made.")
 
 
+def copied_columns(version: DatasetVersion, names: Sequence[str]) -> dict[str, Any]:
+    """Those of the columns that are on this machine already, by their names."""
+    numbers = {column["name"]: number for number, column in enumerate(version.columns)}
+    found = {}
+    for name in names:
+        with suppress(FileNotFoundError, pa.ArrowInvalid):
+            found[name] = _mapped(version, numbers[name])
+    return found
+
+
 def _copy(version: DatasetVersion, names: Sequence[str], numbers: Mapping[str, int]) -> None:
     with pq.ParquetFile(_fetched(version)) as parquet:
         if parquet.metadata.num_rows != version.rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -13,11 +13,14 @@ from ..exceptions import NoSuchColumn, quoted
 from ..models import DatasetVersion
 from .appending import read_added
 from .arrays import Array, array_of, joined
-from .copies import read_columns
+from .copies import copied_columns, read_columns
 
 _opened: WeakValueDictionary[str, Copy] = WeakValueDictionary()
 _arrays: WeakValueDictionary[tuple[str, str], Array] = WeakValueDictionary()
 _lock = threading.Lock()
+
+#: Versions back to which copies are looked for.
+_MOST_BEFORE = 100
 
 
 class Copy:
@@ -94,14 +97,23 @@ class Copy:
         return {}
 
     def _continued_columns(self, names: Sequence[str]) -> dict[str, Any]:
-        for before in self.earlier():
-            found = {name: before._columns[name] for name in names if name in before._columns}
-            if found and (added := self.added(before, list(found))) is not None:
+        for before, found in self._copied_before(names):
+            if found and (added := read_added(self.version, before, list(found))) is not None:
                 return {
                     name: pa.chunked_array([*column.chunks, *added.column(name).chunks], column.type)
                     for name, column in found.items()
                 }
         return {}
+
+    def _copied_before(self, names: Sequence[str]) -> Iterator[tuple[DatasetVersion, dict[str, Any]]]:
+        """Columns of versions that this one extends: those in use, then those that some process has once copied."""
+        for copy in self.earlier():
+            yield copy.version, {name: copy._columns[name] for name in names if name in copy._columns}
+        version = self.version
+        if version.appended:
+            rows = DatasetVersion.objects.filter(dataset=version.dataset_id, number__lt=version.number)
+            for before in rows.filter(number__gte=version.base).order_by("-number")[:_MOST_BEFORE]:
+                yield before, copied_columns(before, names)
 
 
 def _extends(version: DatasetVersion, before: DatasetVersion) -> bool:

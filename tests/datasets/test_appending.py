@@ -187,6 +187,17 @@ class TestReading:
         assert store.table(second, ["count"]).to_pydict() == {"count": [1, 2, 3, 4, 5, 6, None, 2**40]}
         assert reads == [second.sha256]
 
+    def test_columns_grow_that_were_copied_by_a_process_that_has_gone(self, reads: list[str]):
+        first = put()
+        copies.read_columns(first, ["price", "region"])
+        put(table=MORE, append=True)
+        third = put(table=SALES, append=True)
+        reads.clear()
+        assert store.opened(third).earlier() == []
+        expected = pa.concat_tables([SALES, MORE, SALES]).select(["region", "price"])
+        assert store.table(third, ["region", "price"]).to_pydict() == expected.to_pydict()
+        assert reads == []
+
     def test_of_several_versions_the_last_one_grows(self, reads: list[str]):
         versions = [put(), put(table=MORE, append=True), put(table=SALES, append=True)]
         first, second = (store.opened(version) for version in versions[:2])
