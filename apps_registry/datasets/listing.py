@@ -43,7 +43,7 @@ def list_datasets(
 
 
 class DatasetList(Sequence[Listed]):
-    """Data sets as they were when the list was made; one with ``on_update`` callbacks goes on with the time."""
+    """Data sets as they were when the list was made; in a session it goes on with the time, between two turns."""
 
     def __init__(self, follower: _ListFollower) -> None:
         self._follower = follower
@@ -110,8 +110,6 @@ class _ListFollower(Follower):
         self.keep()
 
     def hears(self, kind: str, data: Mapping[str, Any]) -> bool:
-        if not self._on_update:
-            return False
         if kind not in ("dataset", "data_rights"):
             return may_change_rights(kind, data, self._user_id)
         name = data.get("dataset")
