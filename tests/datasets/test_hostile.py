@@ -95,8 +95,8 @@ def places(data: bytes, count: int) -> Iterator[int]:
 
 
 for format, count in {"json": 40, "parquet": 8, "arrow": 8, "xlsx": 6}.items():
-    for at in places(SOUND[format], count):
-        case(format, f"the first {at} bytes", SOUND[format][:at])
+    for number, at in enumerate(places(SOUND[format], count)):
+        case(format, f"only {number} parts of {count}", SOUND[format][:at])
 for number in range(0, ROWS, 16):
     # A table that ends in the middle of a word is still one; in the middle of a quote it is none
     rows = SOUND["csv"].splitlines(keepends=True)[:number]
