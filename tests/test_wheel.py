@@ -7,10 +7,13 @@ import subprocess
 import sys
 import sysconfig
 import zipfile
+from collections.abc import Iterable
 from email.parser import Parser
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from .foreign import ForeignSite
 from .serving import ROOT
@@ -52,16 +55,49 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
+def python_with(wheel: Path, folder: Path, dependencies: Path) -> str:
+    """A Python that has the wheel, and what it needs from a folder."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    python = folder / "bin" / "python"
+    pip("--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel)
+    [packages] = folder.glob("lib/python*/site-packages")
+    (packages / "dependencies.pth").write_text(f"{dependencies}\n")
+    return str(python)
+
+
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> ForeignSite:
     """The foreign site on a Python that has the wheel, and its dependencies from where these tests have them."""
     folder = tmp_path_factory.mktemp("installed")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")], check=True)
-    python = folder / "venv" / "bin" / "python"
-    pip("--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel)
-    [packages] = (folder / "venv").glob("lib/python*/site-packages")
-    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    return ForeignSite(folder / "data", str(python), package=None)
+    python = python_with(wheel, folder / "venv", Path(sysconfig.get_path("purelib")))
+    return ForeignSite(folder / "data", python, package=None)
+
+
+def requirements(wheel: Path, extra: str) -> list[Requirement]:
+    """What pip would install for this extra."""
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        metadata = Parser().parsestr(archive.read(name).decode())
+    found = [Requirement(line) for line in metadata.get_all("Requires-Dist", ())]
+    return [each for each in found if not each.marker or each.marker.evaluate({"extra": extra})]
+
+
+def only(names: Iterable[str], folder: Path) -> Path:
+    """A folder with these distributions and all that they need, and nothing else."""
+    folder.mkdir()
+    waiting, seen = [*names], set()
+    while waiting:
+        name = waiting.pop()
+        if name.lower() in seen:
+            continue
+        seen.add(name.lower())
+        found = distribution(name)
+        for top in {path.parts[0] for path in found.files or () if ".." not in path.parts}:
+            if top != "__pycache__":
+                (folder / top).symlink_to(Path(str(found.locate_file(top))))
+        needed = [Requirement(line) for line in found.requires or ()]
+        waiting += [each.name for each in needed if not each.marker or each.marker.evaluate({"extra": ""})]
+    return folder
 
 
 def test_it_holds_the_package_whole_and_nothing_else(wheel: Path):
@@ -76,13 +112,54 @@ def test_it_holds_the_package_whole_and_nothing_else(wheel: Path):
 
 
 def test_it_names_what_it_needs(wheel: Path):
-    with zipfile.ZipFile(wheel) as archive:
-        [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
-        metadata = Parser().parsestr(archive.read(name).decode())
-    needed = " ".join(metadata.get_all("Requires-Dist", ()))
-    for requirement in ("bokeh>=3.10", "channels>=", "Django>=5.2", "uvicorn>="):
-        assert requirement in needed.lower() or requirement in needed
-    assert metadata["Requires-Python"] == ">=3.12"
+    assert requirements(wheel, "") == []
+    assert [each.name for each in requirements(wheel, "client")] == ["httpx"]
+    needed = {each.name: each.specifier for each in requirements(wheel, "server")}
+    assert {"bokeh", "channels", "Django", "uvicorn", "PyYAML", "pyarrow"} <= set(needed)
+    assert all(distribution(name).version in versions for name, versions in needed.items())
+    assert "5.2.0" in needed["Django"], "The long-term version serves, too."
+
+
+def test_publishers_need_nothing_of_the_server(wheel: Path, tmp_path: Path):
+    names = [each.name for each in requirements(wheel, "client")]
+    python = python_with(wheel, tmp_path / "venv", only(names, tmp_path / "dependencies"))
+    script = """
+import sys
+from apps_registry.client import Client, ClientError, Unreachable
+with Client("http://127.0.0.1:9", "viz_token", tries=1) as client:
+    try:
+        client.publish("march", b"a,b\\n1,2\\n", filename="march.csv")
+    except Unreachable as error:
+        print(type(error).__name__)
+    try:
+        client.publish("march", [1, 2])
+    except ClientError as error:
+        print(error)
+print({"django", "bokeh", "pyarrow"} & set(sys.modules))
+"""
+    done = subprocess.run([python, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines() == [
+        "Unreachable",
+        "A list is no table, no path and no bytes.",
+        "set()",
+    ], done
+
+
+def test_a_site_without_the_part_of_the_server_is_told_what_to_install(wheel: Path, tmp_path: Path):
+    python = python_with(wheel, tmp_path / "venv", only(["Django"], tmp_path / "dependencies"))
+    script = """
+import django
+from django.conf import settings
+settings.configure(INSTALLED_APPS=["apps_registry"])
+django.setup()
+"""
+    done = subprocess.run([python, "-c", script], capture_output=True, text=True, timeout=60)
+    [*_, last] = done.stderr.splitlines()
+    assert last == (
+        "django.core.exceptions.ImproperlyConfigured: The server's part of Vizserver is not installed; bokeh, "
+        "channels, ninja, openpyxl, orjson, pyarrow, uvicorn, websockets, yaml cannot be found. "
+        "Run: pip install 'vizserver[server]'"
+    )
 
 
 def test_another_project_runs_on_it(installed: ForeignSite):

@@ -45,15 +45,29 @@ class Follower:
         self.taken = 0
         #: Whether it shows nothing, because its viewer may see nothing.
         self.is_lost = False
+        #: How many notices it took note of. Written on the loop.
+        self.heard = 0
+        #: Whether it knows what it shows.
+        self.is_ready = False
         # Weakly, as the session lets its follows go at its end
         self._follows: weakref.ref[Follows] | None = None
 
-    def join(self, session: Session | None) -> None:
-        """Hear, from here on, of what concerns the viewer of a session, if there is one."""
+    def begin[T](self, session: Session | None, ask: Callable[[], T]) -> T:
+        """Find out, by ``ask``, what there is to show, and hear of what changes after that in a session.
+
+        It asks again when something was heard meanwhile, which the answer may not have in it.
+        """
         if session is not None:
             follows = Follows.of(session)
             self._follows = weakref.ref(follows)
             follows.add(self)
+        while True:
+            heard = self.heard
+            answer = ask()
+            # Before the last look at what was heard: the next notice finds either of them
+            self.is_ready = True
+            if heard == self.heard:
+                return answer
 
     @property
     def is_followed(self) -> bool:
@@ -144,15 +158,15 @@ class Work:
 
     def leave(self, told: Iterable[tuple[str, Mapping[str, Any]]]) -> bool:
         """Leave only those followers whom one of the notices concerns; gives whether there are any."""
-        self.followers = [
-            follower for follower in self.followers if any(follower.hears(kind, data) for kind, data in told)
-        ]
+        self.followers = [follower for follower in self.followers if _hears(follower, told)]
         return bool(self.followers)
 
     def prepare(self, round: Round, ask: Ask) -> bool:
         """Collect what the followers have to change; gives whether all could say. Called on a thread."""
         is_sure = True
         for follower in self.followers:
+            if not follower.is_ready:
+                continue
             taken = follower.taken
             try:
                 change = ask(follower, round)
@@ -202,6 +216,13 @@ def look(follower: Follower, round: Round) -> Change | None:
 def refresh(follower: Follower, round: Round) -> Change | None:
     """``Follower.refresh``, to be asked in ``prepare``."""
     return follower.refresh(round)
+
+
+def _hears(follower: Follower, told: Iterable[tuple[str, Mapping[str, Any]]]) -> bool:
+    if not any(follower.hears(kind, data) for kind, data in told):
+        return False
+    follower.heard += 1
+    return True
 
 
 def _run(callbacks: Iterable[Callback]) -> Any:

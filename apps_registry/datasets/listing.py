@@ -99,9 +99,8 @@ class _ListFollower(Follower):
         self._user = user
         self._user_id = permissions.user_id(user)
         self._on_update: list[Callback] = []
-        # Before it is asked what there is: what changes after that is heard of
-        self.join(current_session.get())
-        self.listed = self._ask(Round())
+        self.listed: tuple[Listed, ...] = ()
+        self.begin(current_session.get(), lambda: self._go_to(self._ask(Round())))
 
     def on_update(self, callback: Callback) -> None:
         if not self.is_followed:

@@ -66,16 +66,16 @@ def queryset_pages(
     session = current_session.get()
     if live and session is None:
         raise UserNeeded("A live source needs a session that it lives in.")
-    shown = ShownRows(_Query(rows, fields, key, asking, size), session, is_live=live)
-    return QuerysetPages(shown)
+    shown = ShownRows(_Query(rows, fields, key, asking, size), is_live=live)
+    return QuerysetPages(shown, shown.new_source(session))
 
 
 class QuerysetPages:
     """Rows that are shown some at a time, in one source."""
 
-    def __init__(self, shown: ShownRows) -> None:
+    def __init__(self, shown: ShownRows, source: ColumnDataSource) -> None:
         self._shown = shown
-        self.source = shown.new_source()
+        self.source = source
 
     @property
     def number(self) -> int:
@@ -152,34 +152,30 @@ class _Query:
 class ShownRows(Follower):
     """Rows in a source of a session."""
 
-    def __init__(self, query: _Query, session: Session | None, *, is_live: bool) -> None:
+    def __init__(self, query: _Query, *, is_live: bool) -> None:
         super().__init__()
         self.query = query
         self._user_id = permissions.user_id(query.user)
         self._is_live = is_live
         self._source: weakref.ref[ColumnDataSource] | None = None
         self._lock = threading.Lock()
-        self._heard = 0
         self._pks: list[str] = []
         self._columns: Columns = {}
         #: Rows that have changed since they were read; None: any may have
         self._changed: set[str] | None = set()
         #: Whether its viewer may have lost the right to see some of them
         self._is_in_doubt = False
-        # Before the first rows are read: what changes after that is heard of
-        self.join(session)
 
-    def new_source(self) -> ColumnDataSource:
-        """The source, with the rows of the page."""
-        while True:
-            heard = self._heard
-            self._pks, self._columns = self._arranged(self.query.read(Round()))
-            source = ColumnDataSource(data=self._columns)
-            self._source = weakref.ref(source)
-            if heard == self._heard:
-                break
-            # Something has changed while it was made, maybe too late for this source
+    def new_source(self, session: Session | None) -> ColumnDataSource:
+        """The source, with the rows of the page, in a session if there is one."""
+        source = self.begin(session, self._read_source)
         self.keep(source)
+        return source
+
+    def _read_source(self) -> ColumnDataSource:
+        self._pks, self._columns = self._arranged(self.query.read(Round()))
+        source = ColumnDataSource(data=self._columns)
+        self._source = weakref.ref(source)
         return source
 
     def show_page(self, number: int) -> None:
@@ -201,7 +197,6 @@ class ShownRows(Follower):
 
     def _note(self, pks: Iterable[str] | None, *, is_in_doubt: bool = False) -> bool:
         with self._lock:
-            self._heard += 1
             self._is_in_doubt |= is_in_doubt
             self._changed = None if pks is None or self._changed is None else self._changed.union(pks)
         return True

@@ -35,14 +35,12 @@ class Shown(Follower):
         self._sources: WeakKeyDictionary[ColumnDataSource, Filled] = WeakKeyDictionary()
         self._on_update: list[Callback] = []
         self._on_lost: list[Callback] = []
-        # Before it is asked what he may see: what changes after that is heard of
-        self.join(session)
         self.kind: str
         self.version: DatasetVersion
         self._copy: Copy | None
         #: The row filters under which anything was last seen
         self._seen: frozenset[RowFilter]
-        self._go_to(view(fresh(user), name))
+        self.begin(session, lambda: self._go_to(view(fresh(user), name)))
 
     def copy(self) -> Copy:
         """The version as this process has it, which is kept from here on."""

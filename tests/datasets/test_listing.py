@@ -9,6 +9,8 @@ from bokeh.io import curdoc
 from bokeh.models import Div
 
 from apps_registry.data import DatasetList, list_datasets
+from apps_registry.datasets import listing as listing_module
+from apps_registry.datasets.listing import Listed
 from apps_registry.datasets.managing import create_dataset, delete, undelete
 from apps_registry.exceptions import UserNeeded
 from apps_registry.live.session import Session
@@ -108,6 +110,43 @@ async def test_what_comes_and_goes_is_heard_of(watched: Watching):
     # Who is switched off is a visitor
     await watched.do(lambda: type(ann).objects.filter(pk=ann.pk).first().delete())
     assert shown(anns)[0] == "sales_a sales_c sales_empty"
+
+
+@pytest.mark.parametrize("moment", ["asking", "asked"])
+async def test_what_comes_before_its_callback_is_heard_of(
+    watched: Watching, monkeypatch: pytest.MonkeyPatch, moment: str
+):
+    await watched.workers.run(furnish)
+    ask = listing_module._Wanted.ask
+
+    def publish() -> None:
+        watched.do_meanwhile(put, "sales_d", access="public")
+
+    def ask_and_publish(*args: Any) -> tuple[Listed, ...]:
+        monkeypatch.setattr(listing_module._Wanted, "ask", ask)
+        listed = ask(*args)
+        publish()
+        return listed
+
+    def build(document: Any) -> None:
+        if moment == "asking":
+            monkeypatch.setattr(listing_module._Wanted, "ask", ask_and_publish)
+        listed = list_datasets("sales_")
+        if moment == "asked":
+            publish()
+        shown = Div()
+        document.add_root(shown)
+
+        def show() -> None:
+            shown.text = " ".join(listed.names)
+
+        listed.on_update(show)
+        show()
+
+    session = await watched.open(build)
+    await watched.settled()
+    [div] = session.document.roots
+    assert div.text == "sales_c sales_d"
 
 
 async def test_what_changes_nothing_in_it_is_not_told(watched: Watching):

@@ -373,6 +373,28 @@ async def test_what_was_under_way_when_the_right_went_is_not_shown(
     assert NO_LONGER_VISIBLE in source_of(tab.session).tags
 
 
+async def test_a_right_that_goes_while_a_data_set_is_opened_is_gone(
+    watched: Watching, monkeypatch: pytest.MonkeyPatch
+):
+    [ann] = await seen_by(watched, "ann")
+    ask, refused = shown.view, []
+
+    def ask_and_take_the_right(*args: Any) -> Any:
+        monkeypatch.setattr(shown, "view", ask)
+        seen = ask(*args)
+        watched.do_meanwhile(change, "sales", access="grant")
+        return seen
+
+    def build(document):
+        monkeypatch.setattr(shown, "view", ask_and_take_the_right)
+        with pytest.raises(MayNotSee) as caught:
+            open_dataset("sales")
+        refused.append(str(caught.value))
+
+    await watched.open(build, ann)
+    assert refused == ["You may not see 'sales'."]
+
+
 async def test_a_right_that_goes_while_the_app_starts_empties_its_source(watched: Watching):
     [ann] = await seen_by(watched, "ann")
 

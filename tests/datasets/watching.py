@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -16,6 +17,7 @@ from apps_registry.live.workers import Workers
 from apps_registry.relay import Heard, Relay
 
 from ..live.harness import Tab, idle, open_tab, running
+from ..serving import wait_until
 
 
 class Watching:
@@ -51,6 +53,13 @@ class Watching:
         await until(lambda: self.heard > before)
         await self.settled()
         return result
+
+    def do_meanwhile(self, fn: Callable[..., Any], *args: Any, **options: Any) -> None:
+        """Call it on a thread of app code, and return when the notices of it were followed."""
+        before = self.heard
+        with ThreadPoolExecutor() as elsewhere:
+            elsewhere.submit(lambda: (fn(*args, **options), connections.close_all())).result()
+        wait_until(lambda: self.heard > before)
 
     async def settled(self) -> None:
         """Return when all sessions have done what there was to be done at once."""
