@@ -51,6 +51,7 @@ class Counts:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 async def test_five_hundred_sessions_leave_nothing_behind():
     options = ["--unused-session-lifetime", str(int(LIFETIME * 1000)), "--check-unused-sessions", "50"]
     with run_server(APP, *options, env={"DEBUG": "1"}) as server:
