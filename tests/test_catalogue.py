@@ -398,16 +398,20 @@ def test_the_number_of_queries_does_not_depend_on_apps_and_groups(
     async def count(client_of: Clients) -> list[str]:
         async with client_of(alice) as client:
             await client.get("/")
-            queries.clear()
-            shown.append(len(titles(await client.get("/"))))
-            return list(queries)
+            asked = []
+            # What the engine does by the clock may fall into one of them
+            for _ in range(3):
+                queries.clear()
+                shown.add(len(titles(await client.get("/"))))
+                asked.append(list(queries))
+            return min(asked, key=len)
 
-    shown: list[int] = []
+    shown: set[int] = set()
     numbers = []
     for apps, groups in ((10, 2), (500, 50)):
         many(folder, alice, apps, groups)
         numbers.append(len(serve(count)))
-    assert shown == [10, 500]
+    assert shown == {10, 500}
     assert numbers[0] == numbers[1]
     assert 0 < numbers[1] <= 4, "Login, user and rows."
 

@@ -101,7 +101,7 @@ def _is_long(scope: Scope) -> bool:
 def _asking(scope: Scope) -> Scope | None:
     """The same request without its body; None where no file is published by it."""
     kind, name = _place(scope)
-    headers = [(name, value) for name, value in scope["headers"] if name.lower() not in _OF_BODY]
+    headers = [(key, value) for key, value in scope["headers"] if key.lower() not in _OF_BODY]
     asking = {**scope, "headers": headers, _ASKING: True}
     if kind == "page":
         # It shows its form to those who may fill it in
