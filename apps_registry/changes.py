@@ -33,6 +33,10 @@ def connect() -> None:
     through = getattr(getattr(user_model, "groups", None), "through", None)
     if through is not None:
         m2m_changed.connect(_groups_changed, through)
+    permissions = getattr(getattr(user_model, "user_permissions", None), "through", None)
+    if permissions is not None:
+        m2m_changed.connect(_groups_changed, permissions)
+    m2m_changed.connect(_group_permissions_changed, Group.permissions.through)
     user_logged_out.connect(_logged_out)
 
 
@@ -79,7 +83,11 @@ def _dataset_changed(
         publish("data_rights", dataset=instance.name)
 
 
-def _dataset_grant_changed(instance: DatasetGrant, **kwargs: Any) -> None:
+def _dataset_grant_changed(instance: DatasetGrant, created: bool | None = None, **kwargs: Any) -> None:
+    if created is False:
+        # It may have been that of another data set
+        publish("data_rights", dataset=None)
+        return
     # Also of a new grant: whoever has lost a right while he watched may have it back
     name = Dataset.objects.filter(pk=instance.dataset_id).values_list("name", flat=True).first()
     if name is not None:
@@ -114,6 +122,11 @@ def _group_changed(created: bool = False, **kwargs: Any) -> None:
     # Rules on rows go by the names of groups
     if not created:
         publish("data_rights", dataset=None)
+
+
+def _group_permissions_changed(action: str, **kwargs: Any) -> None:
+    if action in ("post_add", "post_remove", "post_clear"):
+        publish("rights", app=None)
 
 
 def _logged_out(request: Any, user: Any, **kwargs: Any) -> None:

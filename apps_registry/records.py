@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.contrib.auth import get_user_model
-from django.db import DataError, Error, IntegrityError, models, transaction
+from django.db import DataError, Error, IntegrityError, connections, models, transaction
 from django.db.models.signals import pre_delete
 from django.utils import timezone
 
@@ -181,8 +181,10 @@ def connect() -> None:
 
 
 def _hold(sender: type[models.Model], instance: models.Model, using: str, **kwargs: Any) -> None:
-    # A record that comes between would refer to it, for which databases refuse to delete it
-    sender._base_manager.using(using).select_for_update().filter(pk=instance.pk).first()
+    # A record that comes between would refer to it, for which databases refuse to delete it. Not SQLite, which
+    # lets one write at a time, and may let nobody write who has read
+    if connections[using].features.has_select_for_update:
+        sender._base_manager.using(using).select_for_update().filter(pk=instance.pk).first()
 
 
 def expire() -> None:

@@ -127,7 +127,12 @@ class Upkeep:
         visits = self._host.visits
         visits.changes += 1
         try:
-            await self._follow_rights([notice for notice in notices if notice.kind in _RIGHTS])
+            try:
+                await self._follow_rights([notice for notice in notices if notice.kind in _RIGHTS])
+            except Exception:
+                # What else was heard is followed all the same
+                log.exception("Rights could not be asked.")
+                self._recheck_soon()
             for notice in notices:
                 if notice.kind not in _RIGHTS:
                     self._follow(notice)

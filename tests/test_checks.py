@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.conf import settings as site
 from django.core.checks import CheckMessage, run_checks
+from django.db import connections
 from django.test import override_settings
 from django.urls import include, path
 from django.utils import timezone
@@ -153,6 +154,13 @@ CASES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
         )
     ],
     "W008": [({"MEDIA_ROOT": ""}, {"MEDIA_ROOT": "/srv/data"})],
+    "W009": [
+        ({"DATABASE": {"OPTIONS": {}}}, {"DATABASE": {"OPTIONS": {"transaction_mode": "IMMEDIATE"}}}),
+        (
+            {"DATABASE": {"OPTIONS": {"timeout": 20}}},
+            {"DATABASE": {"ENGINE": "django.db.backends.postgresql"}},
+        ),
+    ],
 }
 ALL = [(number, *case) for number, cases in CASES.items() for case in cases]
 RIGHT = {"AUTHENTICATION_BACKENDS": ["apps_registry.backends.GrantBackend"], **apps_registry(ACCESS="public")}
@@ -164,6 +172,9 @@ def findings(monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]) -> list[
     changed = RIGHT | settings
     if "WEB_CONCURRENCY" in changed:
         monkeypatch.setenv("WEB_CONCURRENCY", changed.pop("WEB_CONCURRENCY"))
+    # Django does not let tests override DATABASES
+    for name, value in changed.pop("DATABASE", {}).items():
+        monkeypatch.setitem(connections.settings["default"], name, value)
     with override_settings(**changed):
         return run_checks(tags=["apps_registry"], include_deployment_checks=True)
 

@@ -86,6 +86,10 @@ FAULTS = {
         "Published data is stored in the working directory, wherever that is: MEDIA_ROOT is not set.",
         "Set MEDIA_ROOT to a directory that no web server publishes.",
     ),
+    "apps_registry.W009": Fault(
+        'SQLite fails with "database is locked" when two write at the same time.',
+        'Set DATABASES["default"]["OPTIONS"] to {{"transaction_mode": "IMMEDIATE"}}: then one waits for the other.',
+    ),
 }
 
 _KINDS: dict[str, type[Error | Warning]] = {"E": Error, "W": Warning}

@@ -13,8 +13,10 @@ from django.conf import settings as site
 from django.core.checks import CheckMessage, register
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import FileSystemStorage, InvalidStorageError, storages
+from django.db import connections, router
 
 from ..conf import NAME, SETTINGS, settings
+from ..models import Dataset
 from .faults import check, fault
 
 _WORDS = {"ACCESS": ("public", "login", "grant"), "SESSION_IDS": ("signed", "unsigned")}
@@ -135,6 +137,15 @@ def check_data_storage(**kwargs: Any) -> Iterator[CheckMessage]:
         storages[settings.DATA_STORAGE]
     except (InvalidStorageError, ImproperlyConfigured, ImportError) as error:
         yield fault("E011", name=repr(settings.DATA_STORAGE), error=str(error).rstrip("."))
+
+
+@register("apps_registry", deploy=True)
+def check_sqlite(**kwargs: Any) -> list[CheckMessage]:
+    """A database that refuses writers in place of letting them wait."""
+    database = connections.settings[router.db_for_write(Dataset)]
+    is_sqlite = database["ENGINE"].endswith(".sqlite3")
+    is_waiting = database["OPTIONS"].get("transaction_mode") == "IMMEDIATE"
+    return [fault("W009")] if is_sqlite and not is_waiting else []
 
 
 @register("apps_registry", deploy=True)

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 
 from ..exceptions import BadArguments, quoted
 from ..models import Dataset
-from .columns import declared
+from .columns import RULE_TYPES, declared
 from .finding import check
 
 #: The fields that can be changed.
@@ -25,21 +25,22 @@ FIELDS = frozenset(
         "keep_days",
     }
 )
-#: The types of columns that a row rule can read.
-RULE_TYPES = ("text", "integer")
+#: Those by which rows are chosen.
+_OF_RULES = frozenset({"schema", "row_rule", "row_column"})
 
 
 def change(dataset: Dataset, user: Any, **values: Any) -> None:
     """Set some of ``FIELDS``, all or none. Raises ``MayNotManage``, ``MayNotSee``, ``BadArguments`` or ``BadData``."""
     assert values.keys() <= FIELDS
     check(dataset, user, "manage")
+    if not values.get("row_rule", True):
+        values["row_column"] = ""
     for field, value in values.items():
         setattr(dataset, field, value)
-    if not dataset.row_rule:
-        dataset.row_column = ""
     if values.get("schema") is not None:
         declared(values["schema"])
-    check_row_rule(dataset)
+    if values.keys() & _OF_RULES:
+        check_row_rule(dataset)
     try:
         dataset.clean_fields(exclude={field.name for field in Dataset._meta.fields} - values.keys())
         dataset.validate_constraints(exclude=["name"])
@@ -47,7 +48,8 @@ def change(dataset: Dataset, user: Any, **values: Any) -> None:
         field, messages = next(iter(error.message_dict.items()))
         raise BadArguments(messages[0] if field == "__all__" else f"{field}: {messages[0]}") from None
     if values:
-        dataset.save(update_fields={*values, "row_column"})
+        # Nothing else, which others may have changed since it was read
+        dataset.save(update_fields=values)
 
 
 def check_row_rule(dataset: Dataset) -> None:

@@ -39,6 +39,8 @@ KINDS = {
     "datetime": Kind(pa.timestamp("us"), "a time like 2026-01-31T12:30:00", "dates with a time"),
     "time": Kind(pa.time64("us"), "a time of day like 12:30:00", "times of day"),
 }
+#: The types of columns that a row rule can read.
+RULE_TYPES = ("text", "integer")
 
 
 def type_of(stored: pa.DataType) -> str | None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from weakref import WeakValueDictionary
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,14 +26,45 @@ from ..conf import settings
 from ..exceptions import DataLost, NoRoom
 from ..models import DatasetVersion
 
+_held: WeakValueDictionary[str, Held] = WeakValueDictionary()
+
 type Continued = Callable[[Sequence[str]], Mapping[str, Any]]
 
 _SOURCE = "source"
 _CHUNK = 2**20
 #: Files to lock by; more would let more copies be made at the same time.
 _LOCKS = 64
+_FOLDER = re.compile("[0-9a-f]{64}")
 #: Another process may take a copy away between its making and its opening.
 _TRIES = 3
+
+
+class Held:
+    """A stored file that can be read when its version has been deleted, for as long as this object lives."""
+
+    def __init__(self, path: str) -> None:
+        self._file = os.open(path, os.O_RDONLY)
+
+    def open(self) -> IO[bytes]:
+        """The file from its beginning."""
+        file = os.fdopen(os.dup(self._file), "rb")
+        # Copies of a descriptor share the place where they are; one copy is made at a time
+        file.seek(0)
+        return file
+
+    def __del__(self) -> None:
+        with suppress(AttributeError, OSError):
+            os.close(self._file)
+
+
+def hold(version: DatasetVersion) -> Held | None:
+    """Keep the file of a version from going while somebody means to read it; None where storages cannot do that."""
+    held = _held.get(version.sha256)
+    if held is None:
+        with suppress(NotImplementedError, OSError):
+            # A file on this machine, which goes when the last one has closed it
+            held = _held[version.sha256] = Held(version.file.path)
+    return held
 
 
 def source_path(version: DatasetVersion) -> Path:
@@ -118,7 +151,7 @@ def _fetched(version: DatasetVersion) -> Path:
     digest = hashlib.sha256()
     with _new_file(path) as new, new.open("wb") as target:
         try:
-            with version.file.storage.open(str(version.file.name)) as source:
+            with _source(version) as source:
                 while chunk := source.read(_CHUNK):
                     digest.update(chunk)
                     target.write(chunk)
@@ -127,6 +160,15 @@ def _fetched(version: DatasetVersion) -> Path:
         if digest.hexdigest() != version.sha256:
             raise DataLost(detail=f"{_name(version)} is not what was published.")
     return path
+
+
+def _source(version: DatasetVersion) -> IO[bytes]:
+    try:
+        return version.file.storage.open(str(version.file.name))
+    except FileNotFoundError:
+        if (held := _held.get(version.sha256)) is None:
+            raise
+        return held.open()
 
 
 @contextmanager
@@ -191,7 +233,8 @@ def _locked(key: str, *, wait: bool = True) -> Iterator[bool]:
 def _make_room(*, besides: Path) -> None:
     """Delete the copies that were not used for the longest time, when all together take too much."""
     with suppress(FileNotFoundError):
-        folders = [path for path in directory().iterdir() if path.is_dir()]
+        # No others: a file system of its own has a lost+found
+        folders = [path for path in directory().iterdir() if _FOLDER.fullmatch(path.name)]
         sizes = {folder: sum(file.stat().st_size for file in folder.iterdir()) for folder in folders}
         excess = sum(sizes.values()) - settings.DATA_CACHE_BYTES
         for folder in sorted(folders, key=lambda folder: folder.stat().st_mtime):

@@ -49,18 +49,22 @@ def fill(
 def empty(source: ColumnDataSource, filled: Filled) -> None:
     """Take all rows away, and mark the source; its columns stay, as plots need them."""
     filled.selection = None
-    replace(
-        source, {name: np.empty(0, getattr(column, "dtype", object)) for name, column in source.data.items()}
-    )
-    source.tags = [*source.tags, NO_LONGER_VISIBLE]
+    nothing = {name: np.empty(0, getattr(column, "dtype", object)) for name, column in source.data.items()}
+    try:
+        replace(source, nothing)
+    finally:
+        # Callbacks of app code may fail over a source without rows
+        source.tags = [*source.tags, NO_LONGER_VISIBLE]
 
 
 def replace(source: ColumnDataSource, data: Mapping[str, Any]) -> None:
     """Let a source hold other rows."""
-    source.data = dict(data)
-    if source.selected.indices:
-        # They were those of other rows
-        source.selected.indices = []
+    try:
+        source.data = dict(data)
+    finally:
+        if source.selected.indices:
+            # They were those of other rows
+            source.selected.indices = []
 
 
 def _shows(source: ColumnDataSource, selection: Selection) -> bool:

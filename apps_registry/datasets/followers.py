@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -22,6 +23,8 @@ type Callback = Callable[[], Any]
 type Ask = Callable[[Follower, Round], Change | None]
 
 _ATTACHMENT = "data"
+#: Notices that take no right away.
+_NEWS = frozenset({"dataset", "model"})
 
 _sessions: WeakSet[Session] = WeakSet()
 _lock = threading.Lock()
@@ -43,6 +46,8 @@ class Follower:
     def __init__(self) -> None:
         #: How often something was taken away: what was prepared before that is not shown.
         self.taken = 0
+        #: How often its viewer may have lost something: what was asked before that is not shown. Written on the loop.
+        self.doubts = 0
         #: Whether it shows nothing, because its viewer may see nothing.
         self.is_lost = False
         #: How many notices it took note of. Written on the loop.
@@ -90,6 +95,10 @@ class Follower:
 
     def refresh(self, round: Round) -> Change | None:
         """What to show anew, if anything. Called on a thread."""
+        raise NotImplementedError
+
+    def nothing(self) -> Change:
+        """How it shows nothing: it could not be found out what its viewer may still see."""
         raise NotImplementedError
 
     def missed(self) -> None:
@@ -140,8 +149,10 @@ def may_change_rights(kind: str, data: Mapping[str, Any], user_id: str | None) -
     """Whether a notice may mean that a viewer sees more or less than before, whatever he looks at."""
     if kind == "user":
         return user_id is not None and data.get("user") == user_id
-    # The members of a group, who are not named
-    return kind == "rights" and data.get("app") is None
+    # The members of a group, who are not named, or a group itself
+    return (kind == "rights" and data.get("app") is None) or (
+        kind == "data_rights" and data.get("dataset") is None
+    )
 
 
 @dataclass
@@ -151,15 +162,25 @@ class Work:
     session: Session
     follows: Follows
     followers: list[Follower]
-    #: For each follower that has one, the change, and what ``taken`` was before it was made
-    changes: list[tuple[Follower, Change, int]] = field(default_factory=list)
-    #: The followers from which something was taken away meanwhile
+    #: For each follower that has one, the change
+    changes: list[tuple[Follower, Change]] = field(default_factory=list)
+    #: The followers of which what was asked is out of date, and is not shown
     skipped: list[Follower] = field(default_factory=list)
+    #: For each follower to whom something is shown, what it had lost when the first question was asked
+    _asked: dict[Follower, tuple[int, int]] = field(default_factory=dict)
 
     def leave(self, told: Iterable[tuple[str, Mapping[str, Any]]]) -> bool:
         """Leave only those followers whom one of the notices concerns; gives whether there are any."""
         self.followers = [follower for follower in self.followers if _hears(follower, told)]
         return bool(self.followers)
+
+    def begin(self) -> None:
+        """From here on it is asked what there is to show; who loses something later is not shown it."""
+        self._asked = {follower: (follower.taken, follower.doubts) for follower in self.followers}
+
+    def is_current(self, follower: Follower) -> bool:
+        """Whether what was asked may be shown still."""
+        return self._asked.get(follower, _now(follower)) == _now(follower)
 
     def prepare(self, round: Round, ask: Ask) -> bool:
         """Collect what the followers have to change; gives whether all could say. Called on a thread."""
@@ -167,7 +188,6 @@ class Work:
         for follower in self.followers:
             if not follower.is_ready:
                 continue
-            taken = follower.taken
             try:
                 change = ask(follower, round)
             except Error as error:
@@ -177,21 +197,41 @@ class Work:
                 continue
             except Exception:
                 log.exception("What a session shows could not be brought up to date.")
-                continue
+                follower.missed()
+                change = follower.nothing() if ask is look else None
             if change is not None:
-                self.changes.append((follower, change, taken))
+                self.changes.append((follower, change))
         return is_sure
 
     def apply(self) -> Any:
         """Make the changes, in a turn of the session; gives what is to be awaited, if anything."""
         callbacks: list[Callback] = []
-        for follower, change, taken in self.changes:
-            if follower.taken == taken:
-                callbacks += change.apply()
-            else:
+        for follower, change in self.changes:
+            if not self.is_current(follower):
                 follower.missed()
                 self.skipped.append(follower)
+                continue
+            try:
+                callbacks += change.apply()
+            except Exception as error:
+                # Callbacks of app code on the models; what the others show is none of their business
+                callbacks.append(partial(_raise, [error]))
         return _run(callbacks)
+
+
+def _now(follower: Follower) -> tuple[int, int]:
+    return follower.taken, follower.doubts
+
+
+def attempt(steps: Iterable[Callback]) -> list[Callback]:
+    """Take all steps, also when one fails; gives what raises the errors later."""
+    failures: list[Callback] = []
+    for step in steps:
+        try:
+            step()
+        except Exception as error:
+            failures.append(partial(_raise, [error]))
+    return failures
 
 
 def everything() -> list[Work]:
@@ -219,9 +259,13 @@ def refresh(follower: Follower, round: Round) -> Change | None:
 
 
 def _hears(follower: Follower, told: Iterable[tuple[str, Mapping[str, Any]]]) -> bool:
-    if not any(follower.hears(kind, data) for kind, data in told):
+    # All of them, as a follower takes note of what each says
+    heard = [kind for kind, data in told if follower.hears(kind, data)]
+    if not heard:
         return False
     follower.heard += 1
+    if not _NEWS.issuperset(heard):
+        follower.doubts += 1
     return True
 
 

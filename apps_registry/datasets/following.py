@@ -66,8 +66,8 @@ class Following:
             self._expect(works)
 
     async def recheck(self) -> None:
-        """Look at all rights again, whatever was heard."""
-        await self._look([work for work in everything() if work.leave([_ALL_RIGHTS])])
+        """Look at everything again, whatever was heard: a word may have been lost, or not have helped."""
+        await self.heard([_ALL_RIGHTS])
 
     # What is taken away
 
@@ -84,13 +84,11 @@ class Following:
     def _take_away(self, work: Work) -> None:
         if not work.changes or work.session.destroyed:
             return
-        changes, work.changes = work.changes, []
-        for follower, change, _ in changes:
+        for follower, change in work.changes:
             follower.taken += 1
             follower.is_lost |= bool(change.words)
-            work.changes.append((follower, change, follower.taken))
         work.session.post(work.apply)
-        for words in dict.fromkeys(change.words for _, change, _ in changes if change.words):
+        for words in dict.fromkeys(change.words for _, change in work.changes if change.words):
             work.session.tell(words)
 
     def _ask_again(self) -> None:
@@ -141,6 +139,9 @@ class Following:
 
     async def _refresh(self, works: list[Work]) -> None:
         round = Round()
+        # All of them now: what one was told, others are not asked for again
+        for work in works:
+            work.begin()
         for some in batched(works, _AT_ONCE):
             if not await self._on_thread(partial(prepare, some, round, refresh)):
                 self._ask_again()
@@ -155,8 +156,8 @@ class Following:
             if work.follows.waiting:
                 self._go_on_at(work.follows.next_at)
 
-        for follower, _, taken in work.changes:
-            if follower.taken == taken:
+        for follower, _ in work.changes:
+            if work.is_current(follower):
                 # From here on it shows something again, which may be taken away
                 follower.is_lost = False
         if work.changes and not work.session.destroyed:

@@ -122,6 +122,9 @@ class _ListFollower(Follower):
         left = tuple(listed for listed in self.listed if listed.name in there)
         return Change(partial(self._go_to, left)) if left != self.listed else None
 
+    def nothing(self) -> Change:
+        return Change(partial(self._go_to, ()))
+
     def refresh(self, round: Round) -> Change | None:
         listed = self._ask(round)
         return Change(partial(self._go_to, listed)) if listed != self.listed else None

@@ -54,7 +54,8 @@ def delete(dataset: Dataset, user: Any) -> None:
 
     Raises ``MayNotManage`` or ``MayNotSee``.
     """
-    _set_deleted(dataset, user, timezone.now())
+    # Deleting it again does not put off the day on which it goes for good
+    _set_deleted(dataset, user, dataset.deleted_at or timezone.now())
 
 
 def undelete(dataset: Dataset, user: Any) -> None:

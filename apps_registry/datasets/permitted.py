@@ -61,8 +61,20 @@ def followed() -> Iterable[type[models.Model]]:
 def _followed() -> Iterator[type[models.Model]]:
     for model in apps.get_models():
         for kind in _kinds(model):
-            yield model
-            yield from map(apps.get_model, kind.depends_on)
+            yield from with_parents(model)
+            yield from depended_on(kind)
+
+
+def with_parents(model: type[models.Model]) -> Iterator[type[models.Model]]:
+    """A model, and those in whose tables a part of its rows is."""
+    yield model
+    yield from model._meta.get_parent_list()
+
+
+def depended_on(kind: type[PermittedQuerySet[Any]]) -> Iterator[type[models.Model]]:
+    """The models on which its ``visible_to`` depends."""
+    for name in kind.depends_on:
+        yield from with_parents(apps.get_model(name))
 
 
 def _kinds(model: type[models.Model]) -> Iterator[type[PermittedQuerySet[Any]]]:

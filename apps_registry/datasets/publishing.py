@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
 
 from ..exceptions import BadArguments, BadData, Conflict, KeyReused, MayNotPublish, MayNotSee, NoRoom
 from ..models import Dataset, DatasetVersion
 from ..permissions import may, user_name
 from .artifacts import plain_filename
-from .columns import declared
-from .finding import check
+from .asking import fresh
+from .columns import KINDS, RULE_TYPES, declared
+from .finding import check, lock
 from .limits import is_full
 from .making import Made, Upload, digest_of, extend, make, make_table
 from .retention import retain
@@ -74,10 +74,12 @@ def publish(
     upload = Upload(source, format or "", plain_filename(filename), media_type)
     sent = _Sent(dataset, upload, user, _checked_note(note), expected, _checked_key(key), append)
     _check_publisher(sent)
+    # Before it is asked what was sent before: of that, the newest may come
+    newest = _newest(dataset)
     if (version := _sent_before(sent)) is not None:
         return version
     # It is asked again at the end, but few want to send a gigabyte to hear it then
-    _check_expected(_newest(dataset), expected)
+    _check_expected(newest, expected)
     with _room(), workspace() as folder:
         return _append(sent, folder) if append else _enter(sent, make(upload, dataset, folder))
 
@@ -103,9 +105,11 @@ def _append(sent: _Sent, folder: Path) -> DatasetVersion:
 
 def _enter(sent: _Sent, made: Made, *, follows: DatasetVersion | None = None) -> DatasetVersion:
     """Make a version of a file, unless something has come between."""
+    # Reading may have taken hours
+    user = fresh(sent.user)
     with stored(made.path, made.suffix) as name, transaction.atomic():
-        dataset = _locked(sent.dataset)
-        check(dataset, sent.user, "publish")
+        dataset = _locked(sent.dataset, user)
+        check(dataset, user, "publish")
         if (earlier := _with_key(dataset, sent.key)) is not None:
             return _same(earlier, sent, made.upload_sha256)
         newest = _newest(dataset)
@@ -123,16 +127,16 @@ def _enter(sent: _Sent, made: Made, *, follows: DatasetVersion | None = None) ->
     return version
 
 
-def _locked(dataset: Dataset) -> Dataset:
+def _locked(dataset: Dataset, user: Any) -> Dataset:
     """The data set as it is now, and as it stays until the end of the transaction; made if it is new."""
     if dataset._state.adding:
+        _check_maker(user)
         with suppress(IntegrityError), transaction.atomic():
             made = copy(dataset)
             made.save(force_insert=True)
             return made
-    # A write that changes nothing: some databases lock by nothing else
     rows = Dataset.objects.filter(name=dataset.name)
-    if not rows.update(deleted_at=F("deleted_at")):
+    if not lock(rows):
         raise MayNotSee(dataset.name)
     return rows.get()
 
@@ -163,7 +167,12 @@ def _version(sent: _Sent, made: Made, name: str, newest: DatasetVersion | None) 
 def _check_publisher(sent: _Sent) -> None:
     if not sent.dataset._state.adding:
         check(sent.dataset, sent.user, "publish")
-    elif not may(sent.user, "publish", None):
+    else:
+        _check_maker(sent.user)
+
+
+def _check_maker(user: Any) -> None:
+    if not may(user, "publish", None):
         raise MayNotPublish
 
 
@@ -180,9 +189,21 @@ def _check_columns(dataset: Dataset, made: Made) -> None:
     types = {column["name"]: column["type"] for column in made.columns}
     if dataset.schema is not None and declared(dataset.schema) != types:
         raise Conflict("The columns that the data set declares have changed in the meantime.")
-    if dataset.row_rule and dataset.row_column not in types:
+    if dataset.row_rule:
+        _check_rule_column(dataset.row_column, types)
+
+
+def _check_rule_column(column: str, types: Mapping[str, str]) -> None:
+    """Refuse what nobody would see a row of."""
+    if column not in types:
         what = "The file does not have this column, by which the data set decides who sees which rows."
-        raise BadData(what, column=dataset.row_column)
+        raise BadData(what, column=column)
+    if types[column] not in RULE_TYPES:
+        readable = " or ".join(KINDS[type].many for type in RULE_TYPES)
+        raise BadData(
+            f"It has {KINDS[types[column]].many}, but it decides who sees which rows, and needs {readable} for that.",
+            column=column,
+        )
 
 
 def _newest(dataset: Dataset) -> DatasetVersion | None:

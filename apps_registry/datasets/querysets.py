@@ -21,7 +21,7 @@ from .asking import SESSION_USER, Round, asker
 from .cells import column_of, is_measured, same
 from .filling import replace
 from .followers import Callback, Change, Follower, may_change_rights
-from .permitted import PermittedQuerySet, label
+from .permitted import PermittedQuerySet, depended_on, label, with_parents
 
 #: Names of columns, or for each the field, as ``values_list`` takes it (``team__name``).
 type Fields = Iterable[str] | Mapping[str, str]
@@ -109,6 +109,8 @@ class _Query:
             raise TypeError(
                 "Rows come from a PermittedQuerySet, which says by visible_to(user) who sees what."
             )
+        if rows.model._meta.is_composite_pk:
+            raise TypeError("Rows that are known by several columns cannot be followed.")
         self.rows: PermittedQuerySet[Any] = rows if rows.ordered else rows.order_by("pk")
         self.user = user
         self.size = size
@@ -121,8 +123,9 @@ class _Query:
         self.columns = {
             name: (self._asked.index(field), is_measured(self.rows, field)) for name, field in named.items()
         }
-        self.model = label(rows.model)
-        self.depends_on = {name.lower() for name in rows.depends_on}
+        #: By the names that notices have for them
+        self.models = frozenset(map(label, with_parents(rows.model)))
+        self.depends_on = frozenset(map(label, depended_on(type(rows))))
 
     def visible(self, round: Round) -> PermittedQuerySet[Any]:
         """The rows that the user may see as of now."""
@@ -181,13 +184,17 @@ class ShownRows(Follower):
     def show_page(self, number: int) -> None:
         """Go to another page, in a turn of the session."""
         self.query.page = number
-        self._show(self.query.read(Round()))
+        while True:
+            heard = self.heard
+            self._show(self.query.read(Round()))
+            if heard == self.heard:
+                return
 
     # A follower
 
     def hears(self, kind: str, data: Mapping[str, Any]) -> bool:
         match kind:
-            case "model" if data["model"] == self.query.model:
+            case "model" if data["model"] in self.query.models:
                 return self._note(data["pks"])
             case "model":
                 return data["model"] in self.query.depends_on and self._note(None, is_in_doubt=True)
@@ -196,6 +203,7 @@ class ShownRows(Follower):
                 return is_in_doubt and self._note(None, is_in_doubt=True)
 
     def _note(self, pks: Iterable[str] | None, *, is_in_doubt: bool = False) -> bool:
+        self.doubts += is_in_doubt
         with self._lock:
             self._is_in_doubt |= is_in_doubt
             self._changed = None if pks is None or self._changed is None else self._changed.union(pks)
@@ -215,7 +223,8 @@ class ShownRows(Follower):
             return None
         if not self._is_live:
             return self._without_what_is_gone(round)
-        return Change(partial(self._show, self.query.read(round)))
+        page = self.query.page
+        return Change(partial(self._show_if, page, self.query.read(round)))
 
     def _is_stale(self, changed: set[str] | None, round: Round) -> bool:
         if changed is None or not changed.isdisjoint(self._pks):
@@ -223,8 +232,12 @@ class ShownRows(Follower):
         return self._is_live and (self.query.page > 0 or self.query.may_see_any(round, changed))
 
     def _without_what_is_gone(self, round: Round) -> Change | None:
-        seen = self.query.still_seen(round, self._pks)
-        return None if seen.issuperset(self._pks) else Change(partial(self._leave, seen))
+        pks = frozenset(self._pks)
+        gone = pks - self.query.still_seen(round, pks)
+        return Change(partial(self._take, gone)) if gone else None
+
+    def nothing(self) -> Change:
+        return Change(partial(self._take, None))
 
     def missed(self) -> None:
         with self._lock:
@@ -245,9 +258,13 @@ class ShownRows(Follower):
         replace(source, columns)
         return ()
 
-    def _leave(self, pks: Collection[str]) -> Iterable[Callback]:
-        """Show no other rows than these."""
-        places = [place for place, pk in enumerate(self._pks) if pk in pks]
+    def _show_if(self, page: int, rows: Sequence[tuple[Any, ...]]) -> Iterable[Callback]:
+        """Show what was read of a page, unless app code has gone to another one since."""
+        return self._show(rows) if page == self.query.page else ()
+
+    def _take(self, pks: Collection[str] | None) -> Iterable[Callback]:
+        """Show these rows no more; None: no row."""
+        places = [] if pks is None else [place for place, pk in enumerate(self._pks) if pk not in pks]
         self._pks = [self._pks[place] for place in places]
         self._columns = {name: [column[place] for place in places] for name, column in self._columns.items()}
         if (source := self._source() if self._source is not None else None) is not None:
@@ -267,10 +284,13 @@ class ShownRows(Follower):
         if sum(map(len, patches.values())) > _MOST_PATCHED * known * len(columns):
             return False
         new: dict[str, Any] = {name: column[known:] for name, column in columns.items()}
-        if any(patches.values()):
-            source.patch({name: patch for name, patch in patches.items() if patch})
-        if len(self._pks) > known:
-            source.stream(new)
+        try:
+            if any(patches.values()):
+                source.patch({name: patch for name, patch in patches.items() if patch})
+        finally:
+            # Callbacks of app code may fail; the columns stay as long as one another
+            if len(self._pks) > known:
+                source.stream(new)
         return True
 
     def _arranged(self, rows: Sequence[tuple[Any, ...]]) -> tuple[list[str], Columns]:

@@ -11,9 +11,12 @@ from django.utils import timezone
 from ..conf import settings
 from ..models import Dataset
 from . import storing, workspace
+from .finding import lock
 
 #: How long a version outlives its successor, whatever is to be kept: readers may just have learnt of it.
 GRACE = timedelta(minutes=1)
+#: Days; much more of them are beyond the calendar.
+_FOR_EVER = 36_500
 
 
 def retain(dataset: Dataset) -> None:
@@ -33,14 +36,19 @@ def retain(dataset: Dataset) -> None:
         newest = versions.order_by("-number").values("number")[: dataset.keep_versions]
         old = old.exclude(number__in=list(newest.values_list("number", flat=True)))
     if dataset.keep_days is not None:
-        old = old.filter(created_at__lt=now - timedelta(days=dataset.keep_days))
+        old = old.filter(created_at__lt=now - timedelta(days=min(dataset.keep_days, _FOR_EVER)))
     old.delete()
 
 
 def run() -> None:
     """All of it, for all data sets. It may run in several processes at once."""
-    for dataset in Dataset.objects.filter(Q(keep_versions__isnull=False) | Q(keep_days__isnull=False)):
-        retain(dataset)
+    limited = Dataset.objects.filter(Q(keep_versions__isnull=False) | Q(keep_days__isnull=False))
+    for pk in list(limited.values_list("pk", flat=True)):
+        with transaction.atomic():
+            # As it is now, and stays meanwhile: files take their time to go, and owners change their minds
+            lock(rows := limited.filter(pk=pk))
+            for dataset in rows:
+                retain(dataset)
     _purge()
     storing.sweep()
     workspace.sweep()
@@ -50,6 +58,7 @@ def _purge() -> None:
     """Delete for good what was deleted ``DATA_UNDELETE_DAYS`` ago."""
     long_ago = timezone.now() - timedelta(days=settings.DATA_UNDELETE_DAYS)
     with transaction.atomic():
-        # Locked, so that nobody has one back while it goes
-        for dataset in Dataset.objects.select_for_update(of=("self",)).filter(deleted_at__lt=long_ago):
+        # So that nobody has one back while it goes
+        lock(old := Dataset.objects.filter(deleted_at__lt=long_ago))
+        for dataset in old:
             dataset.delete()

@@ -61,7 +61,12 @@ class Selection:
         return next((len(array) for array in self.arrays.values()), 0)
 
     def continues(self, before: Selection) -> bool:
-        """Whether its columns are those of ``before``, of the same kinds, with at least as many rows."""
+        """Whether its columns are those of ``before``, of the same kinds, with at least as many rows.
+
+        Under other filters, more rows may stand between those of before.
+        """
+        if self.filters != before.filters:
+            return False
         kinds = {name: array.dtype for name, array in self.arrays.items()}
         return kinds == {n: a.dtype for n, a in before.arrays.items()} and self.rows >= before.rows
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -11,16 +12,21 @@ from django.db import transaction
 
 from ..exceptions import BadArguments, quoted
 from ..models import Dataset, DatasetGrant
-from .finding import check
+from .finding import check, lock
 
 
 def share(dataset: Dataset, owner: Any, role: str, *, user: Any = None, group: Group | None = None) -> None:
     """Let a user or a group have ``role``, one of ``DatasetGrant.Role``, in place of what they have.
 
-    Raises ``MayNotManage`` or ``MayNotSee``.
+    Raises ``MayNotManage``, ``MayNotSee`` or ``BadArguments``.
     """
     check(dataset, owner, "manage")
+    if role not in DatasetGrant.Role.values:
+        raise BadArguments(
+            f"There is no role {quoted(role)}: the roles are {', '.join(DatasetGrant.Role.values)}."
+        )
     with transaction.atomic():
+        lock(Dataset.objects.filter(pk=dataset.pk))
         _grants(dataset, user, group).exclude(role=role).delete()
         DatasetGrant.objects.get_or_create(dataset=dataset, user=user, group=group, role=role)
 
@@ -40,16 +46,17 @@ def _grants(dataset: Dataset, user: Any, group: Group | None) -> Any:
 
 def user_named(name: str) -> Any:
     """The user who logs in by this name. Raises ``BadArguments``."""
-    try:
-        return get_user_model()._default_manager.get_by_natural_key(name)
-    except (ObjectDoesNotExist, ValidationError, ValueError):
+    # Some databases fail over NUL, which no name has
+    with suppress(ObjectDoesNotExist, ValidationError, ValueError):
         # The latter two: a name that is no number, or no UUID, where names are
-        raise BadArguments(f"There is no user {quoted(name)}.") from None
+        if "\0" not in name:
+            return get_user_model()._default_manager.get_by_natural_key(name)
+    raise BadArguments(f"There is no user {quoted(name)}.")
 
 
 def group_named(name: str) -> Group:
     """The group of this name. Raises ``BadArguments``."""
-    group = Group.objects.filter(name=name).first()
+    group = Group.objects.filter(name=name).first() if "\0" not in name else None
     if group is None:
         raise BadArguments(f"There is no group {quoted(name)}.")
     return group

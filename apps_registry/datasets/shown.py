@@ -16,8 +16,9 @@ from ..exceptions import NoSuchColumn, UserNeeded, quoted
 from ..live.session import Session
 from ..models import DatasetVersion
 from .asking import Round, View, fresh, view
+from .copies import hold
 from .filling import Filled, empty, fill
-from .followers import Callback, Change, Follower, may_change_rights
+from .followers import Callback, Change, Follower, attempt, may_change_rights
 from .rules import RowFilter
 from .selection import Selection, Wanted, selection
 from .store import Copy, opened
@@ -38,8 +39,8 @@ class Shown(Follower):
         self.kind: str
         self.version: DatasetVersion
         self._copy: Copy | None
-        #: The row filters under which anything was last seen
-        self._seen: frozenset[RowFilter]
+        #: The row filters under which anything was seen since the last change
+        self._seen: frozenset[frozenset[RowFilter]]
         self.begin(session, lambda: self._go_to(view(fresh(user), name)))
 
     def copy(self) -> Copy:
@@ -50,8 +51,11 @@ class Shown(Follower):
 
     def filters(self) -> frozenset[RowFilter]:
         """The row filters of the user as of now. Raises ``MayNotSee``."""
-        self._seen = view(fresh(self._user), self.name).filters
-        return self._seen
+        filters = view(fresh(self._user), self.name).filters
+        with self._lock:
+            # Besides those before, under which app code has read what it still shows
+            self._seen |= {filters}
+        return filters
 
     def source(self, wanted: Wanted, *, is_live: bool) -> ColumnDataSource:
         """A new source with what is wanted. Raises ``MayNotSee``."""
@@ -90,8 +94,10 @@ class Shown(Follower):
             return list(self._sources.items())
 
     def _go_to(self, seen: View) -> None:
-        self.kind, self.version, self._seen = seen.dataset.kind, seen.version, seen.filters
+        self.kind, self.version, self._seen = seen.dataset.kind, seen.version, frozenset([seen.filters])
         self._copy = None
+        # It may be read long after it got a successor
+        self._held = hold(self.version)
 
     # A follower
 
@@ -101,14 +107,15 @@ class Shown(Follower):
         return may_change_rights(kind, data, self._user_id)
 
     def look(self, round: Round) -> Change | None:
-        if self.is_lost:
+        held = [filled.selection.filters for _, filled in self._filled() if filled.selection]
+        if self.is_lost and not held:
             return None
         seen = round.view(self._user, self.name)
-        before = [self._seen, *(filled.selection.filters for _, filled in self._filled() if filled.selection)]
+        before = [*self._seen, *held]
         if seen is not None and all(_holds(seen.filters, filters) for filters in before):
             return None
         if seen is None or _is_nothing(self.version, seen.filters):
-            return Change(self._lose, f"You may no longer see {quoted(self.name)}.")
+            return self.nothing()
         parts = {
             (filled.version.pk, filled.wanted.key): selection(
                 opened(filled.version), filled.wanted, seen.filters
@@ -116,6 +123,9 @@ class Shown(Follower):
             for _, filled in self._filled()
         }
         return Change(partial(self._narrow, seen.filters, parts))
+
+    def nothing(self) -> Change:
+        return Change(self._lose, f"You may no longer see {quoted(self.name)}.")
 
     def refresh(self, round: Round) -> Change | None:
         seen = round.view(self._user, self.name)
@@ -133,49 +143,46 @@ class Shown(Follower):
         return Change(partial(self._renew, seen, parts, self._on_update if is_news else ()))
 
     def _is_news(self, seen: View) -> bool:
-        return self.version.pk != seen.version.pk or self._seen != seen.filters
+        return self.version.pk != seen.version.pk or self._seen != {seen.filters}
 
     # Changes, in a turn of the session
 
     def _lose(self) -> Iterable[Callback]:
-        for source, filled in self._filled():
-            if filled.selection is not None:
-                empty(source, filled)
-        return list(self._on_lost)
+        # Whatever comes back is news
+        self._seen = frozenset()
+        shown = [(source, filled) for source, filled in self._filled() if filled.selection is not None]
+        return [*attempt(partial(empty, *one) for one in shown), *self._on_lost]
 
     def _narrow(
         self, filters: frozenset[RowFilter], parts: Mapping[tuple[int, object], Selection]
     ) -> Iterable[Callback]:
-        self._seen = filters
-        for source, filled in self._filled():
-            if filled.selection is not None and not _holds(filters, filled.selection.filters):
-                version, wanted = filled.version, filled.wanted
-                part = parts.get((version.pk, wanted.key)) or selection(opened(version), wanted, filters)
-                fill(source, filled, version, part)
-        return list(self._on_update)
+        self._seen = frozenset([filters])
+
+        def narrow(source: ColumnDataSource, filled: Filled) -> None:
+            version, wanted = filled.version, filled.wanted
+            part = parts.get((version.pk, wanted.key)) or selection(opened(version), wanted, filters)
+            fill(source, filled, version, part)
+
+        wider = [
+            (source, filled)
+            for source, filled in self._filled()
+            if filled.selection is not None and not _holds(filters, filled.selection.filters)
+        ]
+        return [*attempt(partial(narrow, *one) for one in wider), *self._on_update]
 
     def _renew(
         self, seen: View, parts: Mapping[object, Selection], to_call: Iterable[Callback]
     ) -> Iterable[Callback]:
-        callbacks = list(to_call)
         self._go_to(seen)
-        for source, filled in self._filled():
-            if not _is_stale(filled, seen):
-                continue
-            try:
-                part = parts.get(filled.wanted.key) or selection(
-                    opened(seen.version), filled.wanted, seen.filters
-                )
-            except (NoSuchColumn, ValueError) as error:
-                callbacks.append(partial(_raise, error))
-                continue
-            is_continued = _is_continued(filled.version, seen.version)
+
+        def renew(source: ColumnDataSource, filled: Filled) -> None:
+            wanted, is_continued = filled.wanted, _is_continued(filled.version, seen.version)
+            part = parts.get(wanted.key) or selection(opened(seen.version), wanted, seen.filters)
             fill(source, filled, seen.version, part, is_continued=is_continued)
-        return callbacks
 
-
-def _raise(error: Exception) -> None:
-    raise error
+        stale = [one for one in self._filled() if _is_stale(one[1], seen)]
+        failures = attempt(partial(renew, *one) for one in stale)
+        return [*to_call, *failures]
 
 
 def _holds(filters: frozenset[RowFilter], before: frozenset[RowFilter]) -> bool:

@@ -89,5 +89,6 @@ def connect() -> None:
 
 def _version_deleted(instance: DatasetVersion, **kwargs: Any) -> None:
     name = str(instance.file.name)
-    PendingFile.objects.create(name=name)
+    # Two processes may delete the same version, and both hear that it was
+    PendingFile.objects.bulk_create([PendingFile(name=name)], ignore_conflicts=True)
     transaction.on_commit(lambda: discard(name), robust=True)

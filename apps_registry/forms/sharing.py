@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from ..datasets import sharing
-from ..datasets.changing import RULE_TYPES
+from ..datasets.columns import RULE_TYPES
 from ..exceptions import BadArguments
 from ..models import Access, Dataset, DatasetGrant
 

@@ -371,9 +371,9 @@ def test_a_rule_on_rows_hides_a_file():
 
 def test_a_file_that_is_lost(folders: Path):
     put_file()
-    report = open_dataset("report", user=user("ann"))
     version = Dataset.objects.get(name="report").newest
     assert version is not None
     version.file.storage.delete(str(version.file.name))
+    report = open_dataset("report", user=user("ann"))
     with pytest.raises(DataLost):
         report.open()

@@ -405,6 +405,19 @@ def test_a_right_that_goes_during_the_upload_is_gone(sales: Dataset):
     _nothing_but_the_first(sales)
 
 
+@pytest.mark.parametrize("name", ["sales", "new"])
+def test_a_publisher_who_is_switched_off_during_the_upload_publishes_nothing(sales: Dataset, name: str):
+    root = User.objects.create(username="root", is_superuser=True)
+
+    def switch_off() -> None:
+        User.objects.filter(pk=root.pk).update(is_active=False)
+
+    with pytest.raises((MayNotSee, MayNotPublish)):
+        publish(to_publish(name, user=root), Upload(SECOND, switch_off), user=root, format="csv")
+    _nothing_but_the_first(sales)
+    assert Dataset.objects.get() == sales
+
+
 def test_a_data_set_that_is_deleted_during_the_upload_gets_no_version(sales: Dataset, ann: User):
     with pytest.raises(MayNotSee):
         publish(sales, Upload(SECOND, lambda: delete(sales, ann)), user=ann, format="csv")
@@ -465,6 +478,20 @@ def test_what_is_sent_twice_is_published_once(sales: Dataset):
     with pytest.raises(KeyReused):
         send(sales, key="monday", append=True)
     assert send(sales, key="tuesday").number == 4
+
+
+def test_a_second_try_that_meets_the_first_is_no_conflict(sales: Dataset, monkeypatch: pytest.MonkeyPatch):
+    look = publishing._newest
+
+    def look_and_let_the_first_through(dataset: Dataset) -> DatasetVersion | None:
+        monkeypatch.setattr(publishing, "_newest", look)
+        newest = look(dataset)
+        send(sales, key="monday", expected=1)
+        return newest
+
+    monkeypatch.setattr(publishing, "_newest", look_and_let_the_first_through)
+    assert send(sales, key="monday", expected=1).number == 2
+    assert sales.versions.count() == 2
 
 
 def test_a_key_is_that_of_one_data_set(sales: Dataset, ann: User):
@@ -623,6 +650,8 @@ def test_the_column_of_a_row_rule_must_be_there(ann: User):
     dataset = create_dataset("prices", user=ann, row_rule="username", row_column="seller")
     with pytest.raises(BadData, match="'seller'"):
         send(dataset, FIRST)
+    with pytest.raises(BadData, match="numbers, but it decides who sees which rows"):
+        send(dataset, b"seller,price\n7.5,1\n")
     assert send(dataset, b"seller,price\nann,1\n").number == 1
 
 

@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings as site
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models.signals import post_delete, pre_delete
 from django.utils import timezone
 
 from apps_registry.datasets import publishing, retention
@@ -67,6 +68,51 @@ def test_a_publication_takes_away_what_need_not_be_kept(sales: Dataset, store: S
     # Whoever has just been told of the second one still finds it
     assert sorted(sales.versions.values_list("number", flat=True)) == [2, 3]
     assert len(store.names()) == 2
+
+
+def test_very_many_days_are_all_of_them(sales: Dataset):
+    send(sales)
+    _ages(sales, 20_000, 10_000)
+    Dataset.objects.update(keep_days=2**31 - 1)
+    retention.run()
+    assert send(Dataset.objects.get()).number == 3
+    assert sales.versions.count() == 3
+
+
+def test_what_the_owner_has_changed_meanwhile_holds(sales: Dataset, monkeypatch: pytest.MonkeyPatch):
+    others = [send(to_publish(name, user=sales.owner)).dataset for name in "ab"]
+    for dataset in others:
+        send(dataset)
+        _ages(dataset, 2, 1)
+    Dataset.objects.filter(name__in="ab").update(keep_versions=1)
+    retain = retention.retain
+
+    def retain_and_keep_all(dataset: Dataset) -> None:
+        retain(dataset)
+        Dataset.objects.exclude(pk=dataset.pk).update(keep_versions=None)
+
+    monkeypatch.setattr(retention, "retain", retain_and_keep_all)
+    retention.run()
+    assert sorted(dataset.versions.count() for dataset in others) == [1, 2]
+
+
+def test_two_processes_may_delete_the_same_version(sales: Dataset, store: Store):
+    send(sales)
+    version = sales.versions.get(number=1)
+    with transaction.atomic():
+        # Both have read it, and hear that it went
+        for signal in (pre_delete, post_delete):
+            signal.send(DatasetVersion, instance=version, using="default", origin=version)
+        version.delete()
+    assert store.names() == {sales.versions.get().file.name}
+
+
+def test_what_is_deleted_again_goes_no_later(sales: Dataset, ann: User):
+    delete(sales, ann)
+    before = timezone.now() - timedelta(days=13)
+    Dataset.objects.update(deleted_at=before)
+    delete(find("sales", ann, "manage"), ann)
+    assert Dataset.objects.get().deleted_at == before
 
 
 def test_a_version_in_use_is_not_pulled_from_under_its_reader(sales: Dataset):

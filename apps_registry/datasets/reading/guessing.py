@@ -90,6 +90,8 @@ class Guess:
         """Whether numbers would lose what is written: the zeros in front of a postcode, the end of a long digit."""
         if not self.written or kind not in ("integer", "number"):
             return False
+        # Numbers are read with spaces around them and a sign before them
+        array = pc.utf8_ltrim(pc.utf8_trim_whitespace(array), "+-")
         length = pc.binary_length(array)
         zero = pc.and_(pc.starts_with(array, "0"), pc.greater(length, 1))
         code = pc.and_not(zero, pc.or_(pc.starts_with(array, "0."), pc.starts_with(array, "0e")))

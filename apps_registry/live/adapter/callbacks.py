@@ -15,7 +15,7 @@ from bokeh.util.callback_manager import _nargs
 
 if TYPE_CHECKING:
     from bokeh.application.application import SessionContext
-    from bokeh.document.events import Invoker
+    from bokeh.document.events import DocumentChangedEvent, Invoker
     from bokeh.events import Event, ModelEvent
 
 type Collect = Callable[[Awaitable[Any]], None]
@@ -43,6 +43,25 @@ class SessionCallbacks(DocumentCallbackManager):
         # A model without callbacks needs no call back: the common case of a changed data source
         invoker = invoke if model._callbacks.get(attr) else None
         super().notify_change(model, attr, old, new, hint, setter, invoker)
+
+    def trigger_on_change(self, event: DocumentChangedEvent) -> None:
+        invoker = event.callback_invoker
+        if invoker is None or self.hold_value is not None:
+            super().trigger_on_change(event)
+            return
+        errors: list[Exception] = []
+
+        def invoke() -> None:
+            try:
+                invoker()
+            except Exception as error:
+                errors.append(error)
+
+        event.callback_invoker = invoke
+        super().trigger_on_change(event)
+        # Only now: the model has changed, and the tabs have to hear of it, whatever its callbacks make of that
+        if errors:
+            raise errors[0]
 
     def notify_event(self, model: Model, event: ModelEvent, callback_invoker: Invoker) -> None:
         def invoke() -> None:
