@@ -24,6 +24,7 @@ import psycopg
 TESTS = (
     "tests/api/test_every_operation.py",
     "tests/api/test_publishing.py",
+    "tests/datasets/test_changing.py",
     "tests/datasets/test_data_permissions.py",
     "tests/datasets/test_every_way.py",
     "tests/datasets/test_listing.py",
