@@ -37,13 +37,16 @@ async def enter(host: Runtime, name: str, request: HttpRequest, *, door: str) ->
     """
     # First of all, so that the answer has the same headers whether there is such an app or not
     visitor = await _visitor_behind(request)
-    authorization = request.headers.get("Authorization", "")
-    if bearer.text_of(authorization) is not None:
-        of_token = await host.workers.run(lambda: bearer.app_user(authorization, name))
+    if bearer.text_of(_authorization(request)) is not None:
+        of_token = await host.workers.run(lambda: bearer.app_user(_authorization(request), name))
         visitor = visitor.known_as(of_token)
     app = await host.app(name)
     row, user = await admit(host, name, visitor, door=door, guest_key=guest_key(request))
     return Entrance(app, row, user)
+
+
+def _authorization(request: HttpRequest) -> str:
+    return request.headers.get("Authorization", "")
 
 
 async def note_refusal(

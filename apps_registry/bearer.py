@@ -1,4 +1,7 @@
-"""API tokens as programs send them: ``Authorization: Bearer viz_...``."""
+"""API tokens as programs send them: ``Authorization: Bearer viz_...``.
+
+What holds the text of one, here and elsewhere, keeps it out of the reports of errors that Django mails.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
 from .exceptions import ApiTokenRefused, OutOfScope
 from .models import ApiToken
@@ -15,6 +19,7 @@ from .models.keys import PREFIX
 _USED_EVERY = timedelta(minutes=1)
 
 
+@sensitive_variables("authorization", "text")
 def text_of(authorization: str) -> str | None:
     """The text of the token in this header; None for none, and for bearers that are not ours, as proxies add them."""
     scheme, _, text = authorization.partition(" ")
@@ -22,6 +27,7 @@ def text_of(authorization: str) -> str | None:
     return text if scheme.lower() == "bearer" and text.startswith(PREFIX) else None
 
 
+@sensitive_variables("text", "args")  # the latter in Django, between a manager and its query
 def token_of(text: str, *, is_use: bool = True) -> ApiToken:
     """The token with this text, whose user it notes as having used it. Raises ``ApiTokenRefused``."""
     token = ApiToken.objects.of(text)
@@ -47,6 +53,7 @@ def check_dataset(token: ApiToken, name: str) -> None:
         raise OutOfScope("This API token is for an app only.")
 
 
+@sensitive_variables("authorization", "text")
 def app_user(authorization: str, app_name: str, *, is_use: bool = True) -> Any:
     """The user for whom a program opens an app with a token; None without a token.
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import Error
+from django.views.decorators.debug import sensitive_variables
 
 from . import login, permissions
 from .exceptions import (
@@ -44,8 +45,8 @@ class Visit:
     session: Session
     app_name: str
     user: Any
-    #: The handshake, from whose cookie the login is read again
-    scope: dict[str, Any]
+    #: The handshake, from whose cookie the login is read again; reports of errors show a visit, and not its keys
+    scope: dict[str, Any] = field(repr=False)
     claims: Claims
     opening: Opening
     #: When it was last asked who is behind it, by ``time.monotonic()``
@@ -114,6 +115,7 @@ class Visits:
             other: at for other, at in self._ended_logins.items() if now - at < _REMEMBERED
         } | {name: now}
 
+    @sensitive_variables("scope")
     def user_behind(self, scope: dict[str, Any], *, fresh: bool = False) -> Any:
         """Who stands behind a handshake, as ``login.user_of`` says; nobody, if his login has ended."""
         user = login.user_of(scope, fresh=fresh)

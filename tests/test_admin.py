@@ -31,6 +31,7 @@ from apps_registry.models import (
     Opening,
     VizApp,
 )
+from tests.sent_forms import form_with
 from tests.serving import APPS, SAMPLES
 
 pytestmark = pytest.mark.django_db
@@ -438,6 +439,21 @@ def test_another_name_is_saved_with_a_warning(login, sales, app_dir):
     answer = save(login("editor"), sales, name="revenue")
     assert "renamed from sales to revenue" in messages(answer)
     assert VizApp.objects.get(pk=sales.pk).name == "revenue"
+
+
+def test_a_page_saves_what_was_changed_on_it(login, sales, app_dir):
+    """Two tabs are open; the second one is saved when its page shows no longer what is."""
+    client, address = login("root"), url("vizapp_change", sales.pk)
+    late = form_with(client.get(address), "enabled")
+    now = form_with(client.get(address), "enabled") | {"access": "login", "max_sessions": "5"}
+    del now["enabled"]
+    assert client.post(address, now).status_code == 302
+    assert client.post(address, late | {"description": "More"}).status_code == 302
+    sales.refresh_from_db()
+    assert (sales.access, sales.enabled, sales.max_sessions) == ("login", False, 5)
+    assert sales.description == "More"
+    # Nothing would mean: no limit
+    assert "Enter a whole number." in errors(client.post(address, late | {"max_sessions": "1-2"}))
 
 
 def test_saving_a_row_tells_all_servers(login, sales, app_dir, django_capture_on_commit_callbacks):

@@ -38,6 +38,7 @@ type Step = Callable[[Clients], Awaitable[Any]]
 MAIN = "from bokeh.plotting import curdoc\ncurdoc().title = {title!r}\n"
 PNG = b"\x89PNG\r\n\x1a\n and so on"
 PAGE = {"Accept": "text/html"}
+SITE = django_settings.APPS_REGISTRY
 
 
 @pytest.fixture(autouse=True)
@@ -232,6 +233,23 @@ def test_a_guest_link_shows_no_more_in_the_catalogue(app):
 
 
 # Search and pages
+
+
+@pytest.mark.parametrize(
+    ("names", "query", "links"),
+    [
+        ({"BASE_TEMPLATE": "apps_registry/base.html"}, "", 1),
+        # Without a header
+        ({"BASE_TEMPLATE": "apps_registry/base.html"}, "?bare", 1),
+        # This site says that its header has one; of others nobody knows
+        ({name: SITE[name] for name in ("BASE_TEMPLATE", "INDEX")}, "", 1),
+        ({"BASE_TEMPLATE": "base.html"}, "", 2),
+    ],
+)
+def test_the_way_to_the_data(app, settings, names: dict[str, str], query: str, links: int):
+    settings.APPS_REGISTRY = {**settings.APPS_REGISTRY, **names}
+    app("one")
+    assert get(f"/{query}").text.count('href="/data/"') == links
 
 
 def test_the_box_for_searching_comes_with_many_apps(app):

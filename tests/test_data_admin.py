@@ -18,6 +18,7 @@ from django.utils import timezone
 from apps_registry.datasets.publishing import publish
 from apps_registry.models import ApiToken, Dataset, DatasetGrant
 
+from .sent_forms import form_with
 from .test_admin import MAX_QUERIES, act, allow, form_data, messages, table, text, url
 
 pytestmark = pytest.mark.django_db
@@ -115,7 +116,7 @@ def test_the_fields_are_changed(login: Callable[[str], Client], sales: Dataset, 
     client, address = login("owner"), url("dataset_change", sales.pk)
     data = form_data(client.get(address))
     assert not {"name", "kind", "owner"} & data.keys()
-    data |= {"title": "Sales", "tags": '["a", "b"]', "row_rule": "groups", "row_column": "region"}
+    data |= {"title": "Sales", "tags": "a, b", "row_rule": "groups", "row_column": "region"}
     data |= {"grants-TOTAL_FORMS": "1", "grants-0-user": str(users["bob"].pk), "grants-0-role": "open"}
     assert client.post(address, data).status_code == 302
     sales.refresh_from_db()
@@ -127,6 +128,30 @@ def test_the_fields_are_changed(login: Callable[[str], Client], sales: Dataset, 
     )
     assert sales.newest is not None
     assert DatasetGrant.objects.get(dataset=sales).user == users["bob"]
+
+
+def test_a_page_saves_what_was_changed_on_it(login: Callable[[str], Client], sales: Dataset):
+    """Two tabs are open; the second one is saved when its page shows no longer what is."""
+    client, address = login("editor"), url("dataset_change", sales.pk)
+    late = form_with(client.get(address), "row_rule")
+    rule = {"row_rule": "groups", "row_column": "region", "tags": "a, b", "keep_days": "7"}
+    assert client.post(address, form_with(client.get(address), "row_rule") | rule).status_code == 302
+    assert client.post(address, late | {"access": "login"}).status_code == 302
+    sales.refresh_from_db()
+    assert (sales.access, sales.row_rule, sales.row_column) == ("login", "groups", "region")
+    assert (sales.tags, sales.keep_days, sales.title) == (["a", "b"], 7, "Sales by region")
+    refused = client.post(address, form_with(client.get(address), "row_rule") | {"keep_days": "1-2"})
+    assert "Enter a whole number." in text(refused)
+    assert form_with(refused, "row_rule")["keep_days"] == "1-2"
+    broken = {key: "\0[" for key in late if key.startswith("initial-")}
+    assert client.post(address, late | broken | {"row_rule": "", "row_column": "x"}).status_code == 302
+    sales.refresh_from_db()
+    assert (sales.row_rule, sales.row_column) == ("", "")
+
+
+def test_one_row_is_one(login: Callable[[str], Client], users: dict[str, User], sales: Dataset):
+    publish(sales, io.BytesIO(b"a\n1\n"), user=users["owner"], format="csv")
+    assert "2: 1 row " in table(login("root").get(url("dataset_changelist")))
 
 
 @pytest.mark.parametrize(

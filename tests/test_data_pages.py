@@ -28,6 +28,7 @@ from apps_registry.testing import RunningServer
 from . import serving
 from .browsing import overflows, problems_of, shoot
 from .data_world import CSV, DATASETS, furnish, furnish_site
+from .sent_forms import form_with
 from .serving import ROOT, Site, visit
 
 #: Who there is, as ``furnish`` makes them: alice owns all, bob views, carol publishes, dora has nothing.
@@ -254,6 +255,26 @@ def test_columns_to_draw_are_chosen(as_user: Callable[[str], Client]):
     assert "price over day" in text(client.get(address("dataset", "open", x="nonsense", y="word")))
 
 
+def test_numbers_are_shown_with_all_their_digits(as_user: Callable[[str], Client]):
+    dataset = Dataset.objects.get(name="open")
+    rows = "n,x\n1,12345678901.55\n2,0.0001\n3,0.30000000000000004\n4,1e300\n"
+    publish(dataset, io.BytesIO(rows.encode()), user=dataset.owner, format="csv")
+    page = as_user("anonymous").get(address("dataset", "open", x="", y="x")).content.decode()
+    assert re.findall(r'<td class="ar-number">([^<]+)</td>', page)[1::2] == [
+        "12345678901.55",
+        "0.0001",
+        "0.3",
+        "1e+300",
+    ]
+    assert "from 0.0001 to 1e+300" in unescape(page)
+    # Formats of other kinds make "0, 0, 0.001" of small numbers, and 300 digits of big ones
+    drawn = re.search(r'id="ar-plot-item"[^>]*>(.*?)</script>', page)
+    assert drawn is not None
+    assert drawn[1].count('"BasicTickFormatter"') == 2
+    assert "NumeralTickFormatter" not in drawn[1]
+    assert "@y{%.15g}" in drawn[1]
+
+
 def test_versions_tell_what_changed(as_user: Callable[[str], Client]):
     dataset = Dataset.objects.get(name="open")
     for content in ("who,price,colour\nbob,1,red\n", "who,price,colour\nbob,x,red\n"):
@@ -295,6 +316,12 @@ def test_a_file_is_published(as_user: Callable[[str], Client]):
     newest = Dataset.objects.get(name="open").newest
     assert newest is not None
     assert (newest.number, newest.rows, newest.appended, newest.created_name) == (3, 5, True, "carol")
+
+
+def test_no_more_is_promised_than_is_kept(as_user: Callable[[str], Client]):
+    Dataset.objects.filter(name="open").update(keep_versions=1)
+    page = text(as_user("alice").get(address("dataset_upload", "open")))
+    assert "Earlier versions stay as long as the data set keeps them." in page
 
 
 def test_a_form_that_is_sent_twice_publishes_once(as_user: Callable[[str], Client]):
@@ -444,6 +471,92 @@ def test_access_and_row_rule_are_changed(as_user: Callable[[str], Client]):
     assert client.post(page, values | {"row_column": "price"}).status_code == 422
 
 
+def test_a_form_saves_what_was_changed_in_it_and_takes_nothing_back(as_user: Callable[[str], Client]):
+    """Two tabs are open; the second one is saved when its page shows no longer what is."""
+    client = as_user("alice")
+    sharing, edit = address("dataset_sharing", "open"), address("dataset_edit", "open")
+    late, late_edit = form_with(client.get(sharing), "access"), form_with(client.get(edit), "title")
+    rule = {"row_rule": "username", "row_column": "who"}
+    client.post(sharing, form_with(client.get(sharing), "access") | rule)
+    client.post(edit, form_with(client.get(edit), "title") | {"tags": "a, b", "keep_versions": "3"})
+    assert client.post(sharing, late | {"access": "login"}).status_code == 302
+    assert client.post(edit, late_edit | {"description": "More"}).status_code == 302
+    dataset = Dataset.objects.get(name="open")
+    assert (dataset.access, dataset.row_rule, dataset.row_column) == ("login", "username", "who")
+    assert (dataset.description, dataset.tags, dataset.keep_versions) == ("More", ["a", "b"], 3)
+    # The rule goes with its column
+    client.post(sharing, late | {"initial-row_rule": "groups"})
+    dataset.refresh_from_db()
+    assert (dataset.access, dataset.row_rule, dataset.row_column) == ("login", "", "")
+
+
+@pytest.mark.parametrize("broken", ["", "x" * 5000, "\0", "\ufffe", "[", "9" * 5000])
+def test_hidden_fields_that_are_broken_do_no_harm(as_user: Callable[[str], Client], broken: str):
+    client = as_user("alice")
+    for page, name in (("dataset_sharing", "access"), ("dataset_edit", "title")):
+        form = form_with(client.get(address(page, "open")), name)
+        hidden = {key: broken for key in form if key.startswith("initial-")}
+        assert len(hidden) >= 3
+        assert client.post(address(page, "open"), form | hidden).status_code == 302
+        wrong = client.post(address(page, "open"), form | hidden | {"access": "x", "keep_days": "x"})
+        assert wrong.status_code == 422
+    assert Dataset.objects.get(name="open").access == "public"
+
+
+def test_a_refused_form_still_knows_what_it_showed(as_user: Callable[[str], Client]):
+    client, page = as_user("alice"), address("dataset_edit", "open")
+    form = form_with(client.get(page), "title")
+    Dataset.objects.filter(name="open").update(title="Another one's")
+    refused = client.post(page, form | {"keep_versions": "1-2", "description": "More"})
+    assert refused.status_code == 422
+    again = form_with(refused, "title")
+    # Nothing would mean: no limit
+    assert again["keep_versions"] == "1-2"
+    assert "Enter a whole number." in text(refused)
+    assert client.post(page, again | {"keep_versions": "2"}).status_code == 302
+    dataset = Dataset.objects.get(name="open")
+    assert (dataset.title, dataset.description, dataset.keep_versions) == ("Another one's", "More", 2)
+
+
+def test_browsers_send_what_is_typed_as_a_number(as_user: Callable[[str], Client]):
+    page = as_user("alice").get(address("dataset_edit", "open")).content.decode()
+    for name in ("keep_versions", "keep_days"):
+        field = re.search(rf'<input[^>]* name="{name}"[^>]*>', page)
+        assert field is not None
+        assert 'type="text"' in field[0]
+        assert 'inputmode="numeric"' in field[0]
+
+
+def test_who_was_logged_out_meanwhile_is_told_that_nothing_is_saved(place: None):
+    for page in (*POSTS, "dataset_new", "tokens"):
+        args = ["inside"] if page in POSTS else []
+        answer = Client().post(address(page, *args), POSTS.get(page, {}))
+        assert answer.status_code == 403
+        assert "Nothing was saved: you were logged out" in text(answer)
+        assert f'href="/accounts/login/?next={address(page, *args)}"' in answer.content.decode()
+    assert Dataset.objects.get(name="inside").title == "Title of inside"
+
+
+def test_a_grant_to_the_owner_is_refused(as_user: Callable[[str], Client]):
+    form = {"do": "grant", "holder": "user", "name": "alice", "role": "open"}
+    answer = as_user("root").post(address("dataset_sharing", "letter"), form)
+    assert answer.status_code == 422
+    assert "'alice' is the owner, and may do all of it." in text(answer)
+    assert not DatasetGrant.objects.filter(user__username="alice").exists()
+    # Of what nobody owns, anybody may get any
+    Dataset.objects.filter(name="letter").update(owner=None)
+    assert as_user("root").post(address("dataset_sharing", "letter"), form).status_code == 302
+    group = {"do": "grant", "holder": "group", "name": "north", "role": "open"}
+    assert as_user("root").post(address("dataset_sharing", "letter"), group).status_code == 302
+
+
+def test_phones_leave_names_as_they_are_typed(as_user: Callable[[str], Client]):
+    page = as_user("alice").get(address("dataset_sharing", "letter")).content.decode()
+    field = re.search(r'<input[^>]* name="name"[^>]*>', page)
+    assert field is not None
+    assert {'autocapitalize="off"', 'autocomplete="off"', 'spellcheck="false"'} <= set(field[0].split())
+
+
 @pytest.mark.parametrize(
     ("name", "viewer", "said"),
     [
@@ -540,6 +653,12 @@ def test_a_token_that_cannot_be_is_refused(
     assert answer.status_code == 422
     assert said in text(answer)
     assert ApiToken.objects.count() == before
+
+
+def test_who_has_no_token_is_told_why(as_user: Callable[[str], Client]):
+    assert "You have no token yet." in text(as_user("bob").get(address("tokens")))
+    ApiToken.objects.issue(User.objects.get(username="bob"), ["read"])[0].revoke()
+    assert "None of your tokens is valid any more." in text(as_user("bob").get(address("tokens")))
 
 
 def test_tokens_are_revoked_by_their_user(as_user: Callable[[str], Client]):
@@ -639,6 +758,14 @@ async def test_a_file_is_uploaded_and_its_version_shown(
     # All is as it was, and can be put right
     await expect(chosen).to_have_value(re.compile(r"bad\.csv$"))
     await expect(page.get_by_label("Note")).to_have_value("From the browser")
+    # Who has logged in again in another tab is told so in a sentence
+    cookies = await page.context.cookies()
+    await page.context.clear_cookies(name="csrftoken")
+    await page.get_by_role("button", name="Publish").click()
+    await expect(page.locator("[data-field=file] .errorlist")).to_have_text(
+        "This page is older than your login. Load it again and send the form once more."
+    )
+    await page.context.add_cookies(cookies)
     problems = problems_of(page)
     await chosen.set_input_files(good)
     await page.get_by_role("button", name="Publish").click()
@@ -648,7 +775,13 @@ async def test_a_file_is_uploaded_and_its_version_shown(
     await page.wait_for_selector("#ar-plot[data-drawn]")
     assert await page.evaluate("Bokeh.documents[0].roots()[0].renderers.length") == 2
     assert await page.evaluate("location.search") == ""
-    await page.get_by_label("over", exact=True).select_option("")
+    # By keyboard one comes past other columns, which are not drawn
+    await page.get_by_label("over", exact=True).focus()
+    await page.keyboard.press("Home")
+    await expect(page.get_by_label("over", exact=True)).to_be_focused()
+    await expect(page.get_by_label("over", exact=True)).to_have_value("")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
     await expect(page.locator("figcaption").first).to_contain_text("price by row")
     await page.wait_for_selector("#ar-plot[data-drawn]")
     await shoot(page, "data-set")
@@ -680,8 +813,20 @@ async def test_a_token_is_shown_once(server: RunningServer, new_page: Callable[.
 @pytest.mark.asyncio(loop_scope="session")
 async def test_pages_fit_a_phone(server: RunningServer, new_page: Callable[..., Awaitable[Any]]):
     page = await new_page(viewport={"width": 390, "height": 844}, color_scheme="dark")
+    await log_in(page, server, "alice", "/data/regional/edit")
+    # The tab where one is can be seen
+    await expect(page.locator(".ar-tabs [aria-current]")).to_be_in_viewport(ratio=1)
+    # One long word stays within the window; what is wrong is where one is led
+    await page.get_by_label("Title").fill("W" * 200)
+    await page.get_by_label("Tags").fill("y" * 100)
+    await page.get_by_label("Versions to keep").fill("1-2")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_text("Enter a whole number.")).to_be_visible()
+    await expect(page.get_by_label("Versions to keep")).to_be_focused()
+    await page.get_by_label("Versions to keep").fill("")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_text("The changes are saved.")).to_be_visible()
     problems = problems_of(page)
-    await log_in(page, server, "alice", "/data/")
     names = (
         "",
         "regional",

@@ -128,6 +128,9 @@ manage("makemigrations", "--check")
 manage("syncapps", "--enable")
 manage("setapp", "arrivals", "--access", "grant")
 manage("grant", "open", "arrivals", "--user", "7")
+from apps_registry.models import Dataset
+Dataset.objects.create(name="tides", owner=Badge.objects.get(number=7))
+manage("apitoken", "7", "--scope", "read", "--scope", "publish", "--scope", "push")
 """)
     assert "No changes detected" in said
     assert "Granted open on arrivals to 7" in said
@@ -138,6 +141,13 @@ manage("grant", "open", "arrivals", "--user", "7")
         with signed_in(server.url, "8") as client:
             refused = client.get(f"{PREFIX}/apps/arrivals", headers={"Accept": "text/html"})
             assert refused.status_code == 404
+        [token] = re.findall(r"^viz_\S+$", said, re.MULTILINE)
+        headers = {"Authorization": f"Bearer {token}"}
+        with httpx.Client(base_url=f"{server.url}{PREFIX}", headers=headers, timeout=30) as program:
+            sent = program.put("/api/datasets/tides", content="height\n1.5\n", params={"format": "csv"})
+            assert sent.status_code == 201, sent.text
+            assert program.get("/api/datasets/tides/data").text == '"height"\n1.5\n'
+            assert program.get("/apps/arrivals/metadata").status_code == 200
         assert "Traceback" not in server.output, server.output
     said = site.run("manage('openings')\nmanage('revoke', 'open', 'arrivals', '--user', '7')\n")
     assert re.search(r"\b7\b.*arrivals|arrivals.*\b7\b", said)

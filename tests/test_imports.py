@@ -26,7 +26,7 @@ ROOMS = [
     {"tokens", "relay", "records"},
     {"changes", "model_changes", "presence"},
     {"data"},
-    {"bearer", "logs", "requests", "origins", "development", "shutdown"},
+    {"bearer", "uploads", "logs", "requests", "origins", "development", "shutdown"},
     {"login"},
     {"visits"},
     {"upkeep"},

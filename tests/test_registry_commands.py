@@ -16,12 +16,24 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.core.management import CommandError, call_command, get_commands, load_command_class
+from django.db import transaction
 from django.utils import timezone
 
 from apps_registry.management.registry_command import RegistryCommand
-from apps_registry.models import Access, Failure, Grant, GuestLink, Notice, Opening, VizApp
+from apps_registry.models import (
+    Access,
+    ApiToken,
+    Dataset,
+    DatasetVersion,
+    Failure,
+    Grant,
+    GuestLink,
+    Notice,
+    Opening,
+    VizApp,
+)
 from apps_registry.models.roles import ROLES
 
 from . import docs_blocks as docs
@@ -88,6 +100,14 @@ def alice() -> User:
 
 
 @pytest.fixture
+def publisher(alice: User, settings: Any, tmp_path: Path) -> User:
+    """Alice, who may make data sets, in a storage of their own."""
+    settings.MEDIA_ROOT = str(tmp_path / "media")
+    alice.user_permissions.add(Permission.objects.get(codename="publish_data"))
+    return alice
+
+
+@pytest.fixture
 def analysts() -> Group:
     return Group.objects.create(name="analysts")
 
@@ -142,6 +162,29 @@ def test_an_app_without_a_row_is_told_how_to_get_one(folder: Path):
 def test_a_database_without_tables_is_a_sentence(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(VizApp._meta, "db_table", "not_there")
     assert "manage.py migrate" in run("listapps").error
+
+
+#: What Python makes of an argument that is Latin-1.
+LATIN = b"M\xe4rz".decode("utf-8", "surrogateescape")
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["apitoken", "alice", "--scope", "read", "--note", LATIN],
+        ["apitoken", "--revoke", LATIN],
+        ["grant", "open", LATIN, "--user", "alice"],
+        ["setapp", "sales", "--title", LATIN],
+        ["publish", __file__, "--format", "file", "--name", "march", "--as", "alice", "--title", LATIN],
+    ],
+    ids=str,
+)
+def test_what_is_not_utf_8_is_a_sentence(sales: VizApp, publisher: User, args: list[str]):
+    with transaction.atomic():
+        assert run(*args).error == "A name or text on the command line is not UTF-8."
+        transaction.set_rollback(True)
+    assert not ApiToken.objects.exists()
+    assert not Dataset.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -804,3 +847,28 @@ def test_a_beginning_that_two_links_share_revokes_neither(sales: VizApp):
         GuestLink.objects.create(app=sales, key=key, expires_at=soon)
     assert "2 guest links begin with same" in run("guestlink", "--revoke=same").error
     assert GuestLink.objects.valid().count() == 2
+
+
+# Publishing
+
+
+def published(publisher: User, file: Path | str, *args: object) -> str:
+    """The sentence with which ``publish`` gives up; empty if it does not."""
+    return run("publish", file, "--name", "march", "--as", publisher, *args).error
+
+
+def test_a_path_that_cannot_be_is_a_sentence(publisher: User):
+    assert published(publisher, "a\0b.csv") == "'a\N{REPLACEMENT CHARACTER}b.csv' is no path of a file."
+
+
+@pytest.mark.parametrize(("kind", "other"), [("csv", "file"), ("file", "csv")])
+def test_a_format_that_the_data_set_cannot_have_is_refused(
+    publisher: User, tmp_path: Path, kind: str, other: str
+):
+    file = tmp_path / "march.csv"
+    file.write_text("price\n1.5\n")
+    assert published(publisher, file, "--format", kind) == ""
+    for more in ([], ["--append"]):
+        assert published(publisher, file, "--format", other, *more).startswith("'march' is a ")
+    assert published(publisher, file) == ""
+    assert DatasetVersion.objects.count() == 2

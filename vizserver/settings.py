@@ -95,6 +95,7 @@ TEMPLATES = [
 
 APPS_REGISTRY = {
     "BASE_TEMPLATE": "base.html",
+    "INDEX": "catalogue.html",
     "APP_DIRS": [BASE_DIR / path for path in env.list("APP_DIRS", default=[]) or ["bokeh_apps"]],
 }
 

@@ -22,6 +22,7 @@ from django.views.decorators.http import require_POST
 from .. import directories, registry, thumbnails
 from ..conf import settings
 from ..exceptions import AppLoadError, AppNotFound
+from ..forms.shown import save_changed
 from ..models import Access, Failure, Grant, GuestLink, VizApp
 from . import actions, show
 from .asking import FROM_PAGE
@@ -268,8 +269,11 @@ class VizAppAdmin(ManagedAdmin):
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def save_model(self, request: HttpRequest, obj: VizApp, form: Any, change: bool) -> None:
-        """Save the row, and warn when its address is another one now."""
-        super().save_model(request, obj, form, change)
+        """Save what was changed in the form, and warn when the row's address is another one now."""
+        if change:
+            save_changed(obj, form, *(["missing_since"] if "source" in form.changed_data else ()))
+        else:
+            super().save_model(request, obj, form, change)
         if change and "name" in form.changed_data:
             self.message_user(request, _RENAMED.format(form.initial["name"], obj.name), messages.WARNING)
 

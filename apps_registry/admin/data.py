@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import pluralize
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -17,6 +18,9 @@ from django.utils.safestring import SafeString
 from ..datasets.changing import check_row_rule
 from ..datasets.columns import declared
 from ..exceptions import VizserverError
+from ..forms.describing import TagsField, number_input
+from ..forms.sharing import ROWS
+from ..forms.shown import remember_shown, save_changed
 from ..models import Access, Dataset, DatasetGrant, DatasetVersion
 from ..permissions import may
 from ..texts import count
@@ -51,15 +55,26 @@ class DeletedFilter(admin.SimpleListFilter):
 class DatasetForm(ModelForm):
     """One data set; rules that would show nobody anything are refused."""
 
+    tags = TagsField(
+        required=False,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+        help_text="Words to find it by, with commas between them.",
+    )
+
     class Meta:
         model = Dataset
         fields = "__all__"
         widgets = {
             "title": forms.TextInput(attrs={"class": "vTextField"}),
             "description": forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"}),
-            "tags": forms.TextInput(attrs={"class": "vTextField"}),
             "schema": forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"}),
+            "keep_versions": number_input(**{"class": "vIntegerField"}),
+            "keep_days": number_input(**{"class": "vIntegerField"}),
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        remember_shown(self)
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]
@@ -208,9 +223,13 @@ class DatasetAdmin(ManagedAdmin):
         return ((None, {"fields": names}), ("Who may see it", {"fields": ("access",)}), ("Versions", keep))
 
     def save_model(self, request: HttpRequest, obj: Dataset, form: Any, change: bool) -> None:
-        """Save it; a new one is that of who makes it."""
-        if not change:
-            obj.owner = request.user  # type: ignore[assignment]
+        """Save what was changed in the form; a new one is that of who makes it."""
+        if change:
+            # The rule and its column are one
+            rule = ROWS if ROWS & set(form.changed_data) else ()
+            save_changed(obj, form, *rule)
+            return
+        obj.owner = request.user  # type: ignore[assignment]
         super().save_model(request, obj, form, change)
 
     def render_change_form(
@@ -260,4 +279,6 @@ def _cells(dataset: Dataset, version: DatasetVersion) -> tuple[Any, ...]:
 
 
 def _extent(version: DatasetVersion) -> str:
-    return version.media_type if version.rows is None else f"{count(version.rows)} rows"
+    return (
+        version.media_type if version.rows is None else f"{count(version.rows)} row{pluralize(version.rows)}"
+    )

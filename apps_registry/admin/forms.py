@@ -9,6 +9,8 @@ from django.core.exceptions import ValidationError
 
 from .. import directories
 from ..exceptions import AppLoadError
+from ..forms.describing import number_input
+from ..forms.shown import remember_shown
 from ..models import VizApp
 from .generic import ModelForm
 
@@ -35,6 +37,9 @@ class PictureInput(forms.ClearableFileInput):
         return context
 
 
+_LIMITS = ("max_sessions", "max_sessions_per_user", "unattended_seconds", "idle_seconds")
+
+
 class VizAppForm(ModelForm):
     """One row; its source is one of what lies in the directories of apps."""
 
@@ -46,6 +51,7 @@ class VizAppForm(ModelForm):
             "description": forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"}),
             "thumbnail": PictureInput,
             "embed_origins": forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"}),
+            **{name: number_input(**{"class": "vIntegerField"}) for name in _LIMITS},
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -57,6 +63,8 @@ class VizAppForm(ModelForm):
                 choices=self._sources,
                 help_text="The app's file or directory, among those that lie in the directories of apps.",
             )
+        # Of a file, browsers send only a new one
+        remember_shown(self, "thumbnail")
 
     def _sources(self) -> list[tuple[str, str]]:
         labels = {path.name: path.name for path in directories.look().paths.values()}

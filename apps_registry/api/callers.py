@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
+from django.views.decorators.debug import sensitive_variables
 from ninja.utils import check_csrf
 
 from .. import bearer
@@ -36,6 +37,7 @@ class CallerMay:
         self.scope = scope
         self.visitors = visitors
 
+    @sensitive_variables("text")
     def __call__(self, request: HttpRequest) -> Caller:
         """The caller. Raises ``LoginRequired``, ``ApiTokenRefused``, ``OutOfScope`` or ``RequestForged``."""
         text = bearer.text_of(request.headers.get("Authorization", ""))
@@ -50,6 +52,7 @@ class CallerMay:
             raise LoginRequired("Send an API token, or log in.")
         return Caller(user)
 
+    @sensitive_variables("text")
     def _by_token(self, text: str, request: HttpRequest) -> Caller:
         token = bearer.token_of(text)
         bearer.check_scope(token, self.scope)

@@ -18,7 +18,7 @@ from ..datasets import finding, rules, store
 from ..datasets.formats import FORMATS
 from ..datasets.rules import RowFilter
 from ..datasets.selection import Wanted, select
-from ..exceptions import BadArguments, DataLost, MayNotSee, quoted
+from ..exceptions import BadArguments, Conflict, DataLost, MayNotSee, quoted
 from ..models import Dataset, DatasetVersion
 from .callers import caller_of
 from .encoding import ENCODERS, encode
@@ -34,7 +34,11 @@ VersionNumber = QueryEx[
     int | None, P(ge=1, le=MAX_INT, description="Another version than the newest.", example=3)
 ]
 Columns = QueryEx[
-    list[str], P(description="Only these columns, in this order; once for each.", example=["day", "price"])
+    list[str],
+    P(
+        description="Only these columns, in this order; once for each, and as many as the site takes arguments.",
+        example=["day", "price"],
+    ),
 ]
 
 _CHUNK = 2**18
@@ -59,7 +63,7 @@ def _about(*media_types: str) -> dict[str, Any]:
 
 @router.get(
     "/datasets/{name}/data",
-    response={200: None, **problems(404, 422)},
+    response={200: None, **problems(400, 404, 412, 422)},
     operation_id="download_data",
     **READING,
     openapi_extra=_about(*(FORMATS[name].media_types[0] for name in ENCODERS)),
@@ -78,7 +82,7 @@ def data(
     dataset, found = _find(request, name, version, Dataset.Kind.TABLE)
     filter = rules.row_filter(caller_of(request).user, dataset)
     etag = _etag(found, format, columns, filter)
-    if (unchanged := get_conditional_response(request, etag)) is not None:
+    if (unchanged := _unchanged(request, etag)) is not None:
         return _guarded(unchanged, etag)
     kind = FORMATS[format]
     if format == "parquet" and filter is None and not columns:
@@ -96,7 +100,7 @@ def data(
 
 @router.get(
     "/datasets/{name}/file",
-    response={200: None, **problems(404, 422)},
+    response={200: None, **problems(404, 412, 422)},
     operation_id="download_file",
     **READING,
     openapi_extra=_about("*/*"),
@@ -108,7 +112,7 @@ def file(request: HttpRequest, name: Name, version: VersionNumber = None) -> Htt
         # Nobody knows which part of it he may see
         raise MayNotSee(name)
     etag = _etag(found)
-    if (unchanged := get_conditional_response(request, etag)) is not None:
+    if (unchanged := _unchanged(request, etag)) is not None:
         return _guarded(unchanged, etag)
     answer = _stored(request, found, found.media_type)
     answer["Content-Disposition"] = content_disposition_header(True, found.filename or name) or ""
@@ -132,6 +136,14 @@ def _etag(version: DatasetVersion, *of: Any) -> str:
     parts = [[*sorted(part.values), part.column] if isinstance(part, RowFilter) else part for part in of]
     digest = salted_hmac("apps_registry.api.etag", repr((version.sha256, parts)), algorithm="sha256")
     return f'"{version.number}-{digest.hexdigest()[:16]}"'
+
+
+def _unchanged(request: HttpRequest, etag: str) -> HttpResponseBase | None:
+    """The answer to who has it already. Raises ``Conflict`` for who wants something else than is there."""
+    answer = get_conditional_response(request, etag)
+    if answer is not None and answer.status_code == 412:
+        raise Conflict("What is there now is not what the condition of the request asks for.")
+    return answer
 
 
 def _guarded(response: HttpResponseBase, etag: str) -> HttpResponseBase:

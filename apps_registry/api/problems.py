@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.conf import settings as site
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI, Schema
 from ninja.errors import HttpError, ValidationError
@@ -116,6 +117,9 @@ def answer_problems(api: NinjaAPI) -> None:
     def by_django(request: HttpRequest, error: Any) -> HttpResponse:
         if isinstance(error, RequestDataTooBig):
             return problem(TooBig("The request is too big."))
+        if isinstance(error, TooManyFieldsSent):
+            most = site.DATA_UPLOAD_MAX_NUMBER_FIELDS
+            return problem(BadArguments(f"The address has more than {most} arguments."), 400)
         return problem(BadArguments("The request cannot be read."), 400)
 
     handlers: dict[type[Exception], Any] = {

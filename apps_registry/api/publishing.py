@@ -15,17 +15,16 @@ from ..datasets.formats import FORMATS
 from ..datasets.making import Upload, kind_of
 from ..exceptions import BadArguments, BadData
 from ..models import Dataset
+from ..uploads import PLAIN, check_format
 from .callers import caller_of
 from .gate import is_asking
 from .problems import problems
 from .routes import PUBLISHING, router
 from .schemas import Name, Version, version_out
 
-#: What is no table.
-FILE = "file"
 _NUMBER = re.compile(r'(?:W/)?"(\d{1,10})"|(\d{1,10})', re.ASCII)
 _MEDIA_TYPES = (*(format.media_types[0] for format in FORMATS.values()), "application/octet-stream")
-assert {*FORMATS, FILE} == {"csv", "parquet", "arrow", "json", "xlsx", "file"}
+assert {*FORMATS, PLAIN} == {"csv", "parquet", "arrow", "json", "xlsx", "file"}
 
 
 type Published = Status[dict[str, Any]] | HttpResponse
@@ -49,7 +48,7 @@ class Conditions(Schema):
     if_match: str = Field(
         "",
         alias="If-Match",
-        description="The number of a version, in quotes: publish only if it is the newest. `*`: if there is one.",
+        description="A version's number, in quotes: publish only if it is the newest. `*`: if the data set exists.",
         examples=['"3"'],
     )
     if_none_match: str = Field(
@@ -139,14 +138,15 @@ def _publish(
     if request.content_type == "multipart/form-data":
         raise BadData("Send the file itself as the body, not a form with the file in it.")
     user, media_type = caller_of(request).user, request.content_type or ""
-    format = None if sent.format == FILE else sent.format
+    format = None if sent.format == PLAIN else sent.format
     # It comes in pieces, and is never in memory as a whole
     source = cast(BinaryIO, request)
     kind = kind_of(Upload(source, format or "", sent.filename, media_type))
     create = sent.create and conditions.if_match.strip() != "*"
     dataset = managing.to_publish(
-        name, user=user, create=create, kind=Dataset.Kind.FILE if sent.format == FILE else kind
+        name, user=user, create=create, kind=Dataset.Kind.FILE if sent.format == PLAIN else kind
     )
+    check_format(dataset, sent.format or "")
     expected = conditions.expected()
     if is_asking(request):
         return HttpResponse(status=204)

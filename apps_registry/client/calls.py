@@ -92,7 +92,7 @@ class Client:
             headers = {
                 "Content-Length": str(payload.size),
                 "Content-Type": payload.media_type or "application/octet-stream",
-                "Idempotency-Key": key or uuid4().hex,
+                "Idempotency-Key": _checked_key(key or uuid4().hex),
             }
             if expected is not None:
                 headers["If-Match"] = f'"{expected}"'
@@ -177,7 +177,16 @@ def _into(file: IO[bytes], progress: Progress) -> Callable[[httpx.Response], Non
 
 
 def _path(name: str) -> str:
-    return f"datasets/{quote(name, safe='')}"
+    try:
+        return f"datasets/{quote(name, safe='')}"
+    except UnicodeEncodeError as error:
+        raise ClientError(f"{name!r} is no name of a data set.") from error
+
+
+def _checked_key(key: str) -> str:
+    if not (key.isascii() and key.isprintable()):
+        raise ClientError("A key has letters, digits and signs of ASCII only.")
+    return key
 
 
 def _choice(columns: Iterable[str] | None, version: int | None) -> dict[str, Any]:

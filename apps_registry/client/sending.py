@@ -46,6 +46,9 @@ def payload_of(data: Any, filename: str = "") -> Iterator[Payload]:
             file = path.open("rb")
         except OSError as error:
             raise ClientError(f"{path} cannot be read: {error.strerror}.") from error
+        except ValueError as error:
+            # No system has files of such a name
+            raise ClientError(f"{str(path)!r} is no path of a file.") from error
         with file:
             yield _payload(file, filename or path.name)
     elif isinstance(data, bytes | bytearray | memoryview):

@@ -23,7 +23,7 @@ class Transport:
     def __init__(self, url: str, token: str | None, *, tries: int, timeout: float) -> None:
         try:
             base = httpx.URL(url)
-        except httpx.InvalidURL:
+        except (UnicodeError, httpx.InvalidURL):
             base = httpx.URL("")
         if base.scheme not in ("http", "https") or not base.host:
             raise ClientError(f"{url!r} is no address of a server: write it like https://viz.example.org.")
@@ -85,7 +85,12 @@ class Transport:
             except _Passing as passing:
                 error: ClientError = refusal(passing.answer)
                 pause = _pause(number, passing.answer.headers.get("Retry-After", ""))
-            except (httpx.LocalProtocolError, httpx.UnsupportedProtocol) as failure:
+            except (
+                UnicodeError,
+                httpx.InvalidURL,
+                httpx.LocalProtocolError,
+                httpx.UnsupportedProtocol,
+            ) as failure:
                 # It would be the same the next time
                 raise ClientError(f"This cannot be sent: {failure}.") from failure
             except httpx.TransportError as failure:

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 
 from ..models import Dataset
+from .shown import remember_shown
 
 _MOST_TAGS = 50
 _LONGEST_TAG = 100
@@ -27,6 +28,15 @@ class TagsField(forms.CharField):
             raise forms.ValidationError(f"At most {_MOST_TAGS} words, of {_LONGEST_TAG} letters each.")
         return words
 
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Whether other words are typed."""
+        return super().has_changed(self.prepare_value(initial), data)
+
+
+def number_input(**attrs: str) -> forms.TextInput:
+    """For numbers: of what is none, browsers would send nothing, and nothing means something."""
+    return forms.TextInput({"inputmode": "numeric", "autocomplete": "off", **attrs})
+
 
 class DescribeForm(forms.Form):
     """All that an owner changes, save who may see it."""
@@ -40,6 +50,7 @@ class DescribeForm(forms.Form):
         min_value=1,
         max_value=2**31 - 1,
         required=False,
+        widget=number_input(),
         label="Versions to keep",
         help_text="The newest ones. Empty, and no days either: all.",
     )
@@ -47,6 +58,7 @@ class DescribeForm(forms.Form):
         min_value=1,
         max_value=36_500,
         required=False,
+        widget=number_input(),
         label="Days to keep versions",
         help_text="With a number too: what either keeps. The newest version always stays.",
     )
@@ -63,6 +75,7 @@ class DescribeForm(forms.Form):
         self._dataset = dataset
         if dataset.kind == Dataset.Kind.FILE or (dataset.newest is None and dataset.schema is None):
             del self.fields["same_columns"]
+        remember_shown(self)
 
     def values(self) -> dict[str, Any]:
         """The fields of the model that are changed."""

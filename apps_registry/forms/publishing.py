@@ -51,7 +51,7 @@ class PublishForm(forms.Form):
     append = forms.BooleanField(
         required=False,
         label="Add the rows to those that are there",
-        help_text="Otherwise the file takes their place. Earlier versions are kept either way.",
+        help_text="Otherwise the file takes their place. Earlier versions stay as long as the data set keeps them.",
     )
     #: So that who presses the button twice publishes once
     key = forms.CharField(widget=forms.HiddenInput, initial=_key, max_length=200)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import textwrap
 from argparse import RawDescriptionHelpFormatter
@@ -10,6 +11,8 @@ from typing import Any, ClassVar
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 from django.db import Error as AnyDatabaseError
 
+#: What Python makes of bytes on the command line that are not UTF-8.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 EXIT_CODES = "Exit code: 0 done, 1 not done (the last line says why), 2 the command line is wrong."
 
 
@@ -38,7 +41,7 @@ class RegistryCommand(BaseCommand):
         return parser
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Run; an error of the database, such as a missing table, becomes a sentence."""
+        """Run; an error of the database, such as a missing table, becomes a sentence, as does a text that is none."""
         self._verbosity = options["verbosity"]
         try:
             return super().execute(*args, **options)
@@ -46,6 +49,10 @@ class RegistryCommand(BaseCommand):
             raise CommandError(
                 f"The database does not answer: {error}. Is `manage.py migrate` done?"
             ) from error
+        except UnicodeEncodeError as error:
+            if not _SURROGATE.search(error.object):
+                raise
+            raise CommandError("A name or text on the command line is not UTF-8.") from error
 
     def say(self, text: str) -> None:
         """Tell what was done."""

@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
 from .apps import VizApp
 from .data import Dataset
@@ -36,9 +37,9 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     """API tokens."""
 
     def valid(self) -> ApiTokenQuerySet:
-        """Those that still serve, of users who are not switched off."""
+        """Those that are neither revoked nor expired; whether their users are switched off, only ``of`` asks."""
         unexpired = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
-        return self.filter(unexpired, revoked_at=None, user__is_active=True)
+        return self.filter(unexpired, revoked_at=None)
 
     def issue(
         self,
@@ -68,9 +69,12 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         token.save()
         return token, text
 
+    @sensitive_variables("text")
     def of(self, text: str) -> ApiToken | None:
-        """The token with this text, if it is valid."""
-        return self.valid().filter(digest=digest(text)).select_related("user", "dataset", "app").first()
+        """The token with this text, if it is valid and its user is not switched off."""
+        found = self.valid().filter(digest=digest(text)).select_related("user", "dataset", "app").first()
+        # Not by the query: a site's own user model may have no column for it
+        return found if found is not None and found.user.is_active else None
 
 
 def idle_binding(scopes: Collection[str], *, has_dataset: bool, has_app: bool) -> str:

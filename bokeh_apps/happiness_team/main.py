@@ -19,7 +19,12 @@ from vizserver.happiness.models import BEST, WORST, Average, Person, Report, Tea
 from vizserver.happiness.reporting import SMALLEST_GROUP
 
 SHOWN_DAYS = 60
+#: From the end of a week, as pandas has weeks, to its middle.
+TO_WEDNESDAY = timedelta(days=-4)
 
+# What the catalogue calls it, too, which does not run this
+curdoc().title = "My team's happiness"
+curdoc().theme = "light_minimal"
 summary = Div(name="summary", sizing_mode="stretch_width", styles={"font-size": "1rem"})
 page = column(summary, sizing_mode="stretch_width")
 
@@ -42,9 +47,11 @@ def show_average(team: Team, *below: figure) -> None:
                 f"There is no average yet: it needs {SMALLEST_GROUP} people of the team on the same day."
             )
             return
-        means = frame.set_index("day")["score"].resample("W-WED").mean().dropna()
-        weeks.data = {"day": means.index, "score": means}
         last = frame.loc[frame["day"].idxmax()]
+        means = frame.set_index("day")["score"].resample("W").mean().dropna()
+        middles = means.index + TO_WEDNESDAY
+        # Not in the future, when this week has just begun
+        weeks.data = {"day": middles.where(middles <= last["day"], last["day"]), "score": means}
         summary.text = f"<b>{last['score']:.1f}</b> on {last['day']:%A %-d %B}, from {last['people']} people."
 
     days.on_change("data", lambda attr, old, new: show())
@@ -77,6 +84,6 @@ elif person.is_lead:
     show_average(person.team, plot_of_each(person.team))
 else:
     show_average(person.team)
+if person is not None:
+    curdoc().title = person.team.name
 curdoc().add_root(page)
-curdoc().theme = "light_minimal"
-curdoc().title = person.team.name if person else "My team"

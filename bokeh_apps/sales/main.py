@@ -31,6 +31,9 @@ plot = figure(
     tools="",
     toolbar_location=None,
     sizing_mode="stretch_width",
+    # On the ground of the page around
+    background_fill_color=None,
+    border_fill_color=None,
     outline_line_color=None,
 )
 plot.xaxis.formatter = DatetimeTickFormatter(days="%e %b", months="%b", years="%Y")
@@ -62,10 +65,11 @@ def draw(region: Listed) -> None:
 def told(region: Listed) -> str:
     """A line about one region."""
     dataset, color = regions[region.name]
-    revenue = dataset.to_pandas(["revenue"])["revenue"].sum()
+    sold = dataset.to_pandas(["week", "revenue"])
+    revenue, weeks = sold["revenue"].sum(), sold["week"].nunique()
     dot = f'<span aria-hidden="true" style="color: {color}">●</span>'
     by = escape(dataset.version.created_by)
-    return f"{dot} <b>{escape(str(region))}</b>: {revenue:,.0f} in a year, published by {by}"
+    return f"{dot} <b>{escape(str(region))}</b>: {revenue:,.0f} in {weeks} week{'s' * (weeks != 1)}, published by {by}"
 
 
 def tell() -> None:

@@ -21,6 +21,7 @@ STEP_S = 360
 MAX_DAYS = 7
 
 document = curdoc()
+document.title = "Tides"
 session = document.session_context
 
 

@@ -181,6 +181,23 @@ def test_what_cannot_be_sent_is_said_at_once(client: Client, name: str, tmp_path
     ):
         with pytest.raises(api.ClientError, match=words):
             client.publish(name, thing)
+    for words, options in (
+        ("letters, digits and signs of ASCII", {"key": "März"}),
+        ("letters, digits and signs of ASCII", {"key": "a\nb"}),
+        ("cannot be sent", {"filename": "\udcff.csv"}),
+        ("cannot be sent", {"note": "\ud800"}),
+        ("cannot be sent", {"note": "x" * 100_000}),
+    ):
+        with pytest.raises(api.ClientError, match=words):
+            client.publish(name, CSV.encode(), format="csv", **options)
+    for path in ("a\0b.csv", "\ud800.csv"):
+        with pytest.raises(api.ClientError, match="is no path of a file"):
+            client.publish(name, path)
+    for ask in (client.read, client.versions, lambda name: client.publish(name, CSV.encode(), format="csv")):
+        with pytest.raises(api.ClientError, match="is no name of a data set"):
+            ask("a\ud800")
+    with pytest.raises(api.ClientError, match="cannot be sent"):
+        client.read("open", columns=["\ud800"])
     for columns in ("price", []):
         with pytest.raises(api.ClientError, match="list of names"):
             client.read("open", columns=columns)
@@ -193,7 +210,9 @@ def test_a_token_that_cannot_be_is_not_repeated(world: World, token: str):
     assert "viz_" not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["viz.example.org", "ftp://viz.example.org", "http://", "http://[::"])
+@pytest.mark.parametrize(
+    "url", ["viz.example.org", "ftp://viz.example.org", "http://", "http://[::", "http://h/\ud800"]
+)
 def test_an_address_that_cannot_be_is_refused(url: str):
     with pytest.raises(api.ClientError, match="is no address of a server"):
         Client(url, "viz_x")

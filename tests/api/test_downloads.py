@@ -89,6 +89,12 @@ def test_columns_are_chosen_and_put_in_order(world: World):
     assert get(world, "regional", "bob", columns="price").text.split() == ['"price"', "1.5"]
 
 
+def test_who_names_more_columns_than_can_be_is_told_how_many_can(world: World):
+    answer = get(world, "open", columns=["who"] * 1001)
+    assert (answer.status_code, answer.json()["code"]) == (400, "BadArguments")
+    assert answer.json()["detail"] == "The address has more than 1000 arguments."
+
+
 def test_versions_that_are_kept_are_there(world: World, name: str):
     for word in ("old", "new"):
         world.put(name, "mona", f"word\n{word}\n")
@@ -108,6 +114,18 @@ def test_what_is_unchanged_is_not_sent_again(world: World, name: str):
         assert again.headers["Cache-Control"] == "private, no-cache"
         send(world, name, TABLE.slice(0, 1))
         assert world.ask("GET", path, "mona", params=params, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["datasets/open/data", "datasets/letter/file"])
+def test_what_is_not_as_expected_is_not_sent(world: World, path: str):
+    etag = world.ask("GET", path, "alice").headers["ETag"]
+    assert world.ask("GET", path, "alice", headers={"If-Match": etag}).status_code == 200
+    for method in ("GET", "HEAD"):
+        answer = world.ask(method, path, "alice", headers={"If-Match": '"another"'})
+        assert (answer.status_code, answer.headers["Content-Type"]) == (412, "application/problem+json")
+        if method == "GET":
+            assert answer.json()["code"] == "Conflict"
+            assert answer.json()["detail"].startswith("What is there now is not what")
 
 
 def test_other_bytes_have_another_tag(world: World):

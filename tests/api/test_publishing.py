@@ -77,6 +77,20 @@ def test_what_is_no_table_is_kept_as_it_is(world: World, name: str):
     assert append(world, name).json()["detail"] == "Rows can be added to tables only."
 
 
+def test_a_table_stays_a_table_and_a_file_a_file(world: World, name: str):
+    for kind, other in (("csv", "file"), ("file", "csv")):
+        dataset = f"{name}-{kind}"
+        assert world.put(dataset, "mona", params={"format": kind}).status_code == 201
+        said = {"params": {"format": other, "filename": "march.csv"}}
+        for answer in (world.put(dataset, "mona", **said), append(world, dataset, **said)):
+            assert (answer.status_code, answer.json()["code"]) == (422, "BadArguments")
+            assert ("is a table" if kind == "csv" else "is a plain file") in answer.json()["detail"]
+        # Where nothing is said, it is as the data set is
+        plain = {"content": CSV, "params": {"filename": "march.csv"}}
+        assert world.ask("PUT", f"datasets/{dataset}", "mona", **plain).status_code == 201
+        assert numbers(world, dataset) == [2, 1]
+
+
 def test_rows_are_added_at_the_end(world: World, name: str):
     first = append(world, name, CSV)
     assert (first.status_code, first.json()["number"], first.json()["appended"]) == (201, 1, False)

@@ -5,12 +5,22 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from itertools import product
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import AnonymousUser, User
+from django.db import OperationalError
+from django.http import HttpRequest
+from django.test import Client, RequestFactory
+from django.views.debug import ExceptionReporter
 
-from apps_registry.models.keys import SCOPES, digest
+from apps_registry import access
+from apps_registry.models import ApiToken
+from apps_registry.models.keys import SCOPES, ApiTokenQuerySet, digest
+from apps_registry.visits import Visits
 
 from ..serving import MANAGE
 from .operations import OPERATIONS, TURNING
@@ -239,3 +249,53 @@ def test_no_token_stands_in_the_log_or_in_an_error(world: World, issued: dict[st
     assert not [text for text in texts if token[4:-1] in text]
     # Those of all tests are looked for in the log when the server has ended
     assert token not in world.server.output
+
+
+def _ask_the_api(authorization: str) -> None:
+    Client(headers={"Authorization": authorization}).get("/api/datasets")
+
+
+def _open_an_app(authorization: str) -> None:
+    async def run(job: Callable[[], Any]) -> Any:
+        return job()
+
+    async def auser() -> AnonymousUser:
+        return AnonymousUser()
+
+    request: HttpRequest = RequestFactory(headers={"Authorization": authorization}).get("/apps/sliders")
+    request.auser = auser
+    host: Any = SimpleNamespace(workers=SimpleNamespace(run=run))
+    # Nothing in it waits, and without a loop the database may be asked
+    access.enter(host, "sliders", request, door="page").send(None)
+
+
+def _open_a_socket(authorization: str) -> None:
+    headers = [(b"authorization", authorization.encode())]
+    visits = Visits(lambda name: None)
+    visits.user_behind({"headers": headers, "url_route": {"kwargs": {"name": "sliders"}}})
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("fails", ["valid", "update"])
+@pytest.mark.parametrize("ask", [_ask_the_api, _open_an_app, _open_a_socket])
+def test_no_token_stands_in_the_report_of_an_error(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, ask: Callable[[str], None], fails: str
+):
+    """As Django mails it to those who want to see the variables, too."""
+
+    def fail(*args: object, **kwargs: object) -> None:
+        raise OperationalError("The database is gone.")
+
+    _, text = ApiToken.objects.issue(User.objects.create_user("ann"), SCOPES)
+    monkeypatch.setattr(ApiTokenQuerySet, fails, fail)
+    errors = []
+    try:
+        ask(f"Bearer {text}")
+    except OperationalError as error:
+        # Without the frames of this test
+        errors.append((type(error), error, error.__traceback__.tb_next.tb_next))
+    errors += [record.exc_info for record in caplog.records if record.exc_info]
+    [report] = [ExceptionReporter(None, *error).get_traceback_html() for error in errors]
+    assert "The database is gone." in report
+    assert "token_of" in report
+    assert text not in report

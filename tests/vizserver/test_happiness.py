@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -12,8 +13,9 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import pandas as pd
 import pytest
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.test import Client
@@ -22,6 +24,7 @@ from django.utils import timezone
 from hypothesis import given, settings as hypothesis, strategies as some
 from playwright.async_api import Page, expect
 
+from apps_registry.live.scanning import scan
 from apps_registry.models import Dataset, DatasetVersion, Grant, GuestLink, VizApp
 from apps_registry.permissions import GuestUser
 from apps_registry.testing import AppSocket, OpenedApp, RunningServer, connect, open_app
@@ -303,6 +306,33 @@ def test_the_company_app_shows_the_figures_that_there_are(committed: dict[str, P
         assert list(app.find("days").data["score"]) == [8]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_weeks_go_from_monday_to_sunday_and_not_into_the_future(transactional_db: None):
+    flo = join("flo", "West")
+    # Two Sundays, a Monday and a Tuesday
+    for day, score in (
+        (date(2026, 3, 1), 2),
+        (date(2026, 3, 8), 4),
+        (date(2026, 3, 9), 6),
+        (date(2026, 3, 10), 8),
+    ):
+        Average.objects.create(team=flo.team, day=day, people=5, total=5 * score)
+    with opened("happiness_team", flo.user) as app:
+        weeks = app.find("weeks").data
+        days = [str(pd.Timestamp(day).date()) for day in weeks["day"]]
+        assert dict(zip(days, weeks["score"], strict=True)) == {
+            "2026-02-25": 2,
+            "2026-03-04": 4,
+            "2026-03-10": 7,
+        }
+
+
+@pytest.mark.parametrize(("name", "title"), [("happiness_team", "My team's happiness"), ("tides", "Tides")])
+def test_the_catalogue_has_words_for_an_app_whose_title_depends(name: str, title: str):
+    main = SAMPLES / name / "main.py"
+    assert scan([main], main).title == title
+
+
 # The form
 
 
@@ -325,6 +355,32 @@ def test_a_report_is_saved_and_can_be_changed(al: Person, client: Client):
     client.post(reverse("happiness:me"), {"score": "9", "note": ""})
     [report] = Report.objects.all()
     assert (report.person, report.team, report.score, report.note) == (al, al.team, 9, "")
+
+
+def test_a_page_of_yesterday_saves_nothing_for_today(al: Person, client: Client):
+    address = reverse("happiness:me")
+    day = re.compile(rb'name="day" value="([-\d]+)"')
+    with today_is(TODAY):
+        form = {
+            "score": "3",
+            "note": "a long day",
+            "day": day.findall(client.get(address).content)[0].decode(),
+        }
+    assert form["day"] == "2026-03-04"
+    with today_is(TODAY + timedelta(days=1)):
+        page = client.post(address, form)
+        assert not Report.objects.exists()
+        said = page.content.decode()
+        assert "Another day has begun since this page was loaded, and nothing is saved." in said
+        assert "Today, 5 March" in said
+        # All that was entered is there, and what is sent now is of today
+        assert 'value="a long day"' in said
+        assert page.context["form"]["score"].value() == "3"
+        form["day"] = day.findall(page.content)[0].decode()
+        assert client.post(address, form | {"day": "x"}).status_code == 200
+        assert not Report.objects.exists()
+        client.post(address, form)
+        assert [report.day for report in Report.objects.all()] == [TODAY + timedelta(days=1)]
 
 
 @pytest.mark.parametrize("score", ["", "0", "11", "x", "5.5"])
@@ -399,6 +455,57 @@ def test_a_user_who_is_not_the_demos_is_left_alone(loaddemo: Callable[..., None]
     assert not Person.objects.exists()
 
 
+@pytest.mark.parametrize("members", [["rita"], ["rita", "vera"], []])
+def test_a_group_that_is_not_the_demos_is_left_alone(loaddemo: Callable[..., None], members: list[str]):
+    group = Group.objects.create(name="Sales")
+    for name in members:
+        User.objects.create_user(name, email=f"{name}@demo.invalid" if name == "vera" else "").groups.add(
+            group
+        )
+    with pytest.raises(CommandError, match="There is a group Sales"):
+        loaddemo()
+    assert {user.username for user in group.user_set.all()} == {*members}
+    assert not group.permissions.exists()
+    assert not Person.objects.exists()
+
+
+def test_what_the_demo_gave_is_taken_back(loaddemo: Callable[..., None]):
+    # As where the apps were found with DEBUG, and without
+    VizApp.objects.create(name="happiness_me", source="happiness_me", enabled=True)
+    VizApp.objects.create(name="happiness_team", source="happiness_team")
+    loaddemo()
+    assert VizApp.objects.filter(enabled=True).count() == 4
+    loaddemo()
+    loaddemo(flush=True)
+    assert not Group.objects.exists()
+    assert not Grant.objects.exists()
+    assert list(VizApp.objects.filter(enabled=True).values_list("name", flat=True)) == ["happiness_me"]
+    loaddemo()
+    assert VizApp.objects.filter(enabled=True).count() == 4
+
+
+def test_who_has_joined_the_group_of_the_demo_stays_in_it(loaddemo: Callable[..., None]):
+    loaddemo()
+    group = Group.objects.get(name="Sales")
+    rita = User.objects.create_user("rita")
+    rita.groups.add(group)
+    loaddemo(flush=True)
+    assert list(group.user_set.all()) == [rita]
+    assert not group.permissions.exists()
+    assert not Grant.objects.exists()
+
+
+def test_a_flush_without_a_demo_takes_nothing(loaddemo: Callable[..., None]):
+    group = Group.objects.create(name="Sales")
+    group.permissions.add(Permission.objects.get(codename="publish_data"))
+    sales = VizApp.objects.create(name="sales", source="sales", title="Sales", enabled=True, access="grant")
+    Grant.objects.create(app=sales, group=group)
+    loaddemo(flush=True)
+    assert group.permissions.exists()
+    assert Grant.objects.exists()
+    assert VizApp.objects.get(name="sales").enabled
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("name", "seen"),
@@ -419,6 +526,7 @@ def test_a_viewer_of_sales_sees_what_is_shared(
         assert {found for found in every if app.document.get_model_by_name(found)} == seen
         for source in seen:
             assert len(app.find(source).data["week"]) == 52
+            assert "in 52 weeks, published by" in app.find("summary").text
         assert ("No sales are shared" in app.find("summary").text) == (not seen)
         text = sent(app)
         assert not [other for other in every - seen if other.replace("_", " ").capitalize() in text]
@@ -474,6 +582,14 @@ async def test_somebody_reports_and_others_see_it(server: RunningServer, new_pag
     assert not await overflows(bens)
     for name, page in (("ana", leads), ("zoe", others), ("ben", bens)):
         await shoot(page, f"happiness-{name}")
+    # Where there is no card around it, such an app follows the theme too
+    turned = "getComputedStyle(document.querySelector('.ar-stage')).filter !== 'none'"
+    await others.emulate_media(color_scheme="dark")
+    await others.goto(f"{server.url}/apps/sales")
+    await has_app(others)
+    assert await others.evaluate(turned)
+    await others.get_by_label("Colours").select_option("light")
+    assert not await others.evaluate(turned)
     assert problems == [[], [], []]
 
 
@@ -500,6 +616,8 @@ async def test_what_one_publishes_reaches_those_with_whom_it_is_shared(
         while len(noras.find("sales_south").data["week"]) < 53:
             await noras.patch()
         assert noras.find("sales_south").data["revenue"][-1] == 25000.5
+        while "in 53 weeks" not in noras.find("summary").text:
+            await noras.patch()
         await asyncio.to_thread(demo_site.manage, "revoke", "view", "sales_south", "--user", "nora")
         while len(noras.find("sales_south").data["week"]):
             await noras.patch()

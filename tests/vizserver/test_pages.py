@@ -47,6 +47,19 @@ def test_a_visitor_finds_the_way_to_log_in_but_not_where_he_is_already(client: C
     assert link not in client.get(reverse("login")).content
 
 
+def test_a_form_that_is_older_than_the_login_is_refused_in_a_sentence(ana: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(ana)
+    page = client.post("/tokens/?a=b", {"note": "Nightly"})
+    assert page.status_code == 403
+    said = page.content.decode()
+    assert "This page is older than your login. Load it again and send the form once more." in said
+    assert 'href="/tokens/?a=b"' in said
+    assert "<summary>ana</summary>" in said
+    # To load this one is no way
+    assert f'href="{reverse("logout")}"' not in client.post(reverse("logout")).content.decode()
+
+
 def test_the_page_of_a_failure_needs_nothing_that_may_have_failed() -> None:
     page = render_to_string("500.html")
     assert "Something went wrong" in page

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views.generic import FormView
 
 from .forms import ReportForm
@@ -46,13 +48,18 @@ class ReportView(LoginRequiredMixin, FormView):  # type: ignore[type-arg]
     def form_valid(self, form: ReportForm) -> HttpResponse:
         """Keep the report, and show the page again."""
         assert self.person is not None
-        report(self.person, **form.cleaned_data)
+        report(self.person, form.cleaned_data["score"], form.cleaned_data["note"])
         messages.success(self.request, "Saved. You can change it until midnight.")
         return super().form_valid(form)
 
     def get_success_url(self) -> str:
         """Where one is."""
         return self.request.path
+
+    @property
+    def today(self) -> date:
+        """The day that is reported of."""
+        return timezone.localdate()
 
     @property
     def title(self) -> str:

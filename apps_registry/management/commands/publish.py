@@ -16,14 +16,12 @@ from ...datasets.limits import size_text
 from ...datasets.making import Upload, kind_of
 from ...datasets.managing import to_publish
 from ...datasets.publishing import publish
-from ...exceptions import VizserverError
+from ...exceptions import VizserverError, quoted
 from ...models import Access, Dataset, DatasetVersion
+from ...uploads import PLAIN, check_format
 from ..lookup import find_user
 from ..registry_command import RegistryCommand
 from ..values import number
-
-#: What ``--format`` calls a file that is kept as it is.
-_PLAIN = "file"
 
 
 class Command(RegistryCommand):
@@ -42,7 +40,7 @@ class Command(RegistryCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """What is published, as what, and by whom."""
-        formats = [*FORMATS, _PLAIN]
+        formats = [*FORMATS, PLAIN]
         accesses = Access.values
         parser.add_argument("file", metavar="FILE", help="The file; - for the standard input.")
         parser.add_argument("--name", metavar="NAME", required=True, help="The name of the data set.")
@@ -94,10 +92,11 @@ class Command(RegistryCommand):
         format = options["format"]
         if not format and not filename:
             raise CommandError("Say what comes on the standard input: --format.")
-        is_plain = format == _PLAIN
+        is_plain = format == PLAIN
         kind = Dataset.Kind.FILE if is_plain else kind_of(Upload(source, format, filename))
         asked = {name: options[name] for name in ("title", "access") if options[name] is not None}
         dataset = to_publish(options["name"], user=user, create=options["create"], kind=kind, **asked)
+        check_format(dataset, format)
         version = publish(
             dataset,
             source,
@@ -125,6 +124,9 @@ def _opened(given: str) -> Iterator[tuple[BinaryIO, str]]:
         file = path.open("rb")
     except OSError as error:
         raise CommandError(f"{given} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        # No system has files of such a name
+        raise CommandError(f"{quoted(given)} is no path of a file.") from error
     with file:
         yield file, path.name
 

@@ -1,4 +1,4 @@
-/** Small helps on the pages over data: copying, selects that act at once, answers that are not sent again. */
+/** Small helps on the pages over data: copying, what is to be seen first, answers that are not sent again. */
 
 async function copy(button) {
   const source = document.getElementById(button.dataset.arCopy);
@@ -17,8 +17,13 @@ for (const button of document.querySelectorAll("[data-ar-copy]")) {
   button.addEventListener("click", () => void copy(button));
 }
 
-for (const form of document.querySelectorAll("form[data-ar-submit]")) {
-  form.addEventListener("change", () => form.requestSubmit());
+// What was refused is put right where it is wrong
+document.querySelector(".ar-wrong :is(input:not([type=hidden]), select, textarea)")?.focus();
+
+const tab = document.querySelector(".ar-tabs [aria-current]");
+if (tab) {
+  const tabs = tab.parentElement;
+  tabs.scrollLeft += tab.getBoundingClientRect().right - tabs.getBoundingClientRect().right;
 }
 
 const here = new URL(location.href);

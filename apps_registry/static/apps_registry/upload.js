@@ -62,6 +62,18 @@ function takeErrors(answer) {
   return true;
 }
 
+/** Why the server did not take the form: in its own words, as far as they are for people. */
+function sentence(request, answer) {
+  const type = request.getResponseHeader("Content-Type") ?? "";
+  if (type.includes("html")) return answer.querySelector("main p:not([aria-hidden])")?.textContent ?? "";
+  if (!type.includes("json")) return request.responseText;
+  try {
+    return JSON.parse(request.responseText).detail ?? "";
+  } catch {
+    return "";
+  }
+}
+
 function finish(request) {
   const answer = new DOMParser().parseFromString(request.responseText, "text/html");
   const went = new URL(request.responseURL);
@@ -72,8 +84,8 @@ function finish(request) {
   button.disabled = false;
   say("");
   if (takeErrors(answer)) return;
-  const reason = answer.querySelector("main p:not([aria-hidden])")?.textContent ?? request.responseText;
-  mark(file.closest("[data-field]"), list(reason.trim().slice(0, 300) || "The server could not take the file."));
+  const reason = sentence(request, answer).trim().slice(0, 300);
+  mark(file.closest("[data-field]"), list(reason || "The server could not take the file."));
 }
 
 function fail() {

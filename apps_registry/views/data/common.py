@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -17,7 +18,7 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods
 
 from ... import embedding
-from ...answers import answers_errors, render_page
+from ...answers import address_of, answers_errors, login_page, render_page
 from ...datasets import finding, rules
 from ...datasets.formats import FORMATS
 from ...exceptions import LoginRequired, VizserverError
@@ -62,7 +63,11 @@ def data_page(*methods: str) -> Callable[[DataView], Any]:
         @functools.wraps(view)
         async def answering(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
             user = await request.auser()
-            shown = await sync_to_async(view)(request, user, **kwargs)
+            shown: Shown | HttpResponseBase
+            if is_sent(request) and not is_login(user):
+                shown = _logged_out(request)
+            else:
+                shown = await sync_to_async(view)(request, user, **kwargs)
             if not isinstance(shown, Shown):
                 return shown
             around = {
@@ -77,6 +82,12 @@ def data_page(*methods: str) -> Callable[[DataView], Any]:
         return answering
 
     return decorate
+
+
+def _logged_out(request: HttpRequest) -> Shown:
+    """No form here is for visitors: whoever sends one was logged out since it was shown, maybe on another page."""
+    back = redirect_to_login(address_of(request)).url if login_page() else ""
+    return Shown("data/logged_out.html", {"login_url": back}, status=403)
 
 
 def log_in_first(user: Any, what: str) -> None:

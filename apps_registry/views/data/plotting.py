@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from bokeh.embed import json_item
-from bokeh.models import HoverTool, NumeralTickFormatter, PlainText
+from bokeh.models import BasicTickFormatter, HoverTool, PlainText
 from bokeh.plotting import figure
 
 from ...datasets.opened import OpenDataset
@@ -104,7 +104,9 @@ def _figure(points: list[tuple[Any, Any]], axes: Axes, x_type: str) -> Any:
     plot.yaxis.axis_label = PlainText(text=axes.y)
     # Few enough for a phone
     plot.xaxis.ticker.desired_num_ticks = 4
-    plot.yaxis.formatter = NumeralTickFormatter(format="0,0[.]000")
+    if not is_time:
+        plot.xaxis.formatter = _numbers()
+    plot.yaxis.formatter = _numbers()
     data = {
         "x": [x for x, _ in points],
         "y": [float("nan") if y is None else y for _, y in points],
@@ -113,10 +115,16 @@ def _figure(points: list[tuple[Any, Any]], axes: Axes, x_type: str) -> Any:
         plot.line("x", "y", source=data, line_width=2, line_color=_COLOR)
     dots = plot.scatter("x", "y", source=data, size=5, color=_COLOR, line_color=None, alpha=0.8)
     when = "@x{%F %R}" if x_type == "datetime" else "@x{%F}"
+    # As the table below the plot has numbers: Bokeh itself would show a few digits of them
     hover = HoverTool(
-        tooltips=[(axes.x or "row", when if is_time else "@x"), (axes.y, "@y{0,0[.]000}")],
-        formatters={"@x": "datetime"} if is_time else {},
+        tooltips=[(axes.x or "row", when if is_time else "@x{%.15g}"), (axes.y, "@y{%.15g}")],
+        formatters={"@x": "datetime" if is_time else "printf", "@y": "printf"},
         renderers=[dots],
     )
     plot.add_tools(hover)
     return plot
+
+
+def _numbers() -> BasicTickFormatter:
+    """Numbers in full, as long as they are short enough for the edge of a plot."""
+    return BasicTickFormatter(power_limit_low=-5, power_limit_high=9)

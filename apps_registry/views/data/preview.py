@@ -80,8 +80,8 @@ def text_of(value: Any) -> str | None:
         case bool():
             return "true" if value else "false"
         case float():
-            # Of what computers add to a number, nobody wants to read more
-            return f"{value:.10g}"
+            # All digits that somebody wrote; not 0.30000000000000004, which computers make of them
+            return f"{value:.15g}"
         case datetime():
             return value.isoformat(" ")
         case str():

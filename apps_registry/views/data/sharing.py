@@ -24,7 +24,7 @@ def sharing(request: HttpRequest, user: Any, name: str) -> Shown | HttpResponseB
     dataset = find(name, user, "manage")
     do = request.POST.get("do", "") if is_sent(request) else ""
     access = AccessForm(dataset, request.POST if do == "access" else None)
-    grant = GrantForm(request.POST if do == "grant" else None)
+    grant = GrantForm(dataset, request.POST if do == "grant" else None)
     is_done = {"access": _set_access, "grant": _grant, "revoke": _revoke}.get(do)
     if is_done is not None and is_done(request, dataset, user, grant if do == "grant" else access):
         # Whoever took the right from himself cannot come back to this page
@@ -52,7 +52,7 @@ def _set_access(request: HttpRequest, dataset: Dataset, user: Any, form: Any) ->
     if not form.is_valid():
         return False
     try:
-        changing.change(dataset, user, **form.cleaned_data)
+        changing.change(dataset, user, **form.values())
     except (BadArguments, BadData) as error:
         form.add_error("row_column" if "row_column" in form.fields else None, str(error))
         return False

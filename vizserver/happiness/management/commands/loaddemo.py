@@ -68,9 +68,11 @@ class Command(BaseCommand):
 
 
 def flush() -> None:
-    """Delete the demo's users, with all that is theirs, and its teams, unless somebody else is or was in them."""
+    """Delete the demo's users, with all that is theirs, and its group and teams, unless others are in them."""
     made = User.objects.filter(email__endswith=MAIL)
     with transaction.atomic():
+        if made.exists():
+            close_apps()
         Dataset.objects.filter(owner__in=made).delete()
         made.delete()
         Team.objects.filter(name__in=people.TEAMS, people=None, reports=None).delete()
@@ -81,9 +83,7 @@ def flush() -> None:
 def make_users() -> dict[str, User]:
     """The demo's users by their names, each a person in a team."""
     names = [name for team in people.TEAMS.values() for name in team]
-    strangers = User.objects.filter(username__in=names).exclude(email__endswith=MAIL)
-    if strangers:
-        raise CommandError(f"There is a user {strangers[0]} who is none of the demo's. Nothing was made.")
+    check_names(names)
     known = set(User.objects.filter(username__in=names).values_list("username", flat=True))
     User.objects.bulk_create(_user(name) for name in names if name not in known)
     users = {user.username: user for user in User.objects.filter(username__in=names)}
@@ -93,6 +93,22 @@ def make_users() -> dict[str, User]:
             who = {"team": team, "is_lead": member == members[0]}
             Person.objects.get_or_create(user=users[member], defaults=who)
     return users
+
+
+def check_names(names: list[str]) -> None:
+    """Refuse to go on where users of these names, or the group, are there and none of the demo's."""
+    strangers = User.objects.filter(username__in=names).exclude(email__endswith=MAIL)
+    if strangers:
+        raise CommandError(f"There is a user {strangers[0]} who is none of the demo's. Nothing was made.")
+    group = Group.objects.filter(name=sales.GROUP).first()
+    # What an empty one may do on this site, nobody shall get whose password is the name
+    if group is not None and (not is_demos(group) or group.user_set.exclude(email__endswith=MAIL).exists()):
+        raise CommandError(f"There is a group {group} that is none of the demo's. Nothing was made.")
+
+
+def is_demos(group: Group) -> bool:
+    """Whether it is the demo that has made a group: then there are people of the demo in it."""
+    return group.user_set.filter(email__endswith=MAIL).exists()
 
 
 def _user(name: str) -> User:
@@ -121,12 +137,31 @@ def make_reports(today: date) -> None:
 def open_apps() -> None:
     """Switch the apps on, for those whom they are for."""
     group, _ = Group.objects.get_or_create(name=sales.GROUP)
-    group.user_set.set(User.objects.filter(person__team__name="Sales"))
+    group.user_set.add(*User.objects.filter(person__team__name="Sales", email__endswith=MAIL))
     group.permissions.add(Permission.objects.get(codename="publish_data"))
     for name, (title, access) in APPS.items():
-        row = {"source": name, "enabled": True, "access": access}
-        VizApp.objects.update_or_create(name=name, defaults=row, create_defaults={**row, "title": title})
+        app, _ = VizApp.objects.get_or_create(name=name)
+        if not app.enabled:
+            # By which ``close_apps`` knows that the app was off
+            app.title = app.title or title
+        app.source, app.enabled, app.access = name, True, access
+        app.save()
     Grant.objects.get_or_create(app=VizApp.objects.get(name="sales"), group=group, role="open")
+
+
+def close_apps() -> None:
+    """Take back what ``open_apps`` has given."""
+    for name, (title, access) in APPS.items():
+        for app in VizApp.objects.filter(name=name, title=title, access=access, enabled=True):
+            app.enabled = False
+            app.save()
+    group = Group.objects.filter(name=sales.GROUP).first()
+    if group is None or not is_demos(group):
+        return
+    group.permissions.remove(Permission.objects.get(codename="publish_data"))
+    Grant.objects.filter(app__name="sales", group=group, role="open").delete()
+    if not group.user_set.exclude(email__endswith=MAIL).exists():
+        group.delete()
 
 
 def publish_sales(users: dict[str, User], today: date) -> None:
