@@ -198,7 +198,8 @@ class DocumentConsumer(AsyncConsumer):
             try:
                 message = assembler.feed(frame if frame is not None else event["bytes"])
                 if message is not None and (room := session.handle(connection, message)) is not None:
-                    await room
+                    # Other tabs of the session wait for the same
+                    await asyncio.shield(room)
             except VizserverError as error:
                 connection.close(error)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from .conf import settings
 from .exceptions import AppError, ServerStopping, TooManySessions, VizserverError
 from .live import adapter
 from .live.context import Request, current_session
-from .live.failures import describe
+from .live.failures import describe, in_one_line
 from .live.loading import App, Code
 from .live.memory import Collector
 from .live.pool import Limits, Pool
@@ -74,7 +75,8 @@ class Runtime:
         self._relay = Relay(self._upkeep.heard, self.workers.run)
         self._failures: dict[str, Failure] = {}
         self._loaded: dict[str, Code] = {}
-        self._loading = asyncio.Lock()
+        #: For each app, so that the hook of one holds up no other
+        self._loading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._watcher: asyncio.Task[None] | None = None
         #: Whether all is about to end
         self.is_stopping = False
@@ -121,8 +123,12 @@ class Runtime:
             self._watcher.cancel()
         await self._relay.stop()
         await self.pool.close(settings.STOP_TIMEOUT)
-        for name, code in list(self._loaded.items()):
-            await self._hook(name, "on_server_unloaded", code)
+        hooks = (self._hook(name, "on_server_unloaded", code) for name, code in self._loaded.items())
+        try:
+            async with asyncio.timeout(settings.STOP_TIMEOUT):
+                await asyncio.gather(*hooks)
+        except TimeoutError:
+            log.warning("The hooks did not come to their end within %g s.", settings.STOP_TIMEOUT)
         self._loaded.clear()
         await self._upkeep.stop()
         left = await self.workers.close(settings.STOP_TIMEOUT)
@@ -142,7 +148,7 @@ class Runtime:
         code: Code = await self.workers.run(app.current)
         if self._loaded.get(app.name) is code:
             return code
-        async with self._loading:
+        async with self._loading[app.name]:
             previous = self._loaded.get(app.name)
             if previous is not code:
                 if previous is not None:
@@ -188,7 +194,7 @@ class Runtime:
             return
         but = short_name(session_id)
         in_all, of_user = await self.workers.run(lambda: self.presence.elsewhere(app_name, owner, but=but))
-        mine = self.pool.sessions(app_name)
+        mine = [session for session in self.pool.sessions(app_name) if session.id != session_id]
         if limits.app_sessions is not None and in_all + len(mine) >= limits.app_sessions:
             raise TooManySessions
         of_user += sum(session.owner == owner for session in mine)
@@ -211,7 +217,7 @@ class Runtime:
         while len(self._failures) > MAX_FAILURES:
             del self._failures[next(iter(self._failures))]
         session = current_session.get()
-        summary = error.summary if isinstance(error, AppError) else f"{type(error).__name__}: {error}"
+        summary = error.summary if isinstance(error, AppError) else in_one_line(error)
         row = self.registry.row(app_name) or named_row(app_name)
         self.records.failed(row, session and session.user, reference, summary, detail)
 

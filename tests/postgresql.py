@@ -29,6 +29,7 @@ TESTS = (
     "tests/datasets/test_every_way.py",
     "tests/datasets/test_listing.py",
     "tests/datasets/test_live_sources.py",
+    "tests/datasets/test_lost_rights.py",
     "tests/datasets/test_opened.py",
     "tests/datasets/test_publishing.py",
     "tests/datasets/test_querysets.py",

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from apps_registry import relay
 from apps_registry.live.workers import Workers
 from apps_registry.models import Grant, GuestLink, Notice, VizApp
 from apps_registry.relay import Heard, Relay, publish
+from apps_registry.upkeep import Upkeep
 
 from .redis_server import RedisServer
 from .serving import Site, wait_until
@@ -75,6 +77,8 @@ TELLING: dict[str, tuple[Callable[[World], object], list[tuple[str, object]]]] =
     "a group is emptied": (lambda world: world.group.user_set.clear(), [("rights", None)]),
     # Nothing is taken away, but what is shown live may become more
     "one joins a group": (lambda world: world.bob.groups.add(Group.objects.create()), [("user", "BOB")]),
+    "a user's permission goes": (lambda world: world.bob.user_permissions.clear(), [("user", "BOB")]),
+    "a group's permission goes": (lambda world: world.group.permissions.clear(), [("rights", None)]),
     "a user saved": (lambda world: world.save(world.bob, is_active=False), [("user", "BOB")]),
     "a logout": (lambda world: world.browser.logout(), [("logout", "LOGIN")]),
 }
@@ -270,6 +274,25 @@ async def test_one_that_fails_does_not_stop_the_next(workers: Workers):
         await ear.until("one", "two")
     finally:
         await ear.relay.stop()
+
+
+async def test_rights_that_cannot_be_asked_hold_up_no_other_notice(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch, caplog: Any
+):
+    async def fail(*args: object, **options: object) -> None:
+        raise OperationalError("gone")
+
+    heard: list[Any] = []
+
+    async def hear(notices: list[Any]) -> None:
+        heard.extend(notices)
+
+    upkeep = Upkeep(SimpleNamespace(workers=workers, visits=SimpleNamespace(changes=0)))
+    monkeypatch.setattr(upkeep, "_follow_rights", fail)
+    monkeypatch.setattr(upkeep._following, "heard", hear)
+    await upkeep.heard([Heard("rows", {"app": "alpha"}, 1), Heard("dataset", {"dataset": "sales"}, 2)])
+    assert ("dataset", {"dataset": "sales"}) in heard
+    assert "Rights could not be asked." in caplog.text
 
 
 class SilentLayer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import ipaddress
 import json
@@ -111,6 +112,39 @@ async def test_hooks_of_the_server_run_once(journaled: Site, asgi_server: str, h
     assert notes[-1] == "unloaded", "The hook should run at the end, after the last session."
     assert notes.count("created") == notes.count("destroyed") == 2
     assert notes.count("loaded") == notes.count("unloaded") == 1
+
+
+#: Hooks of servers, by what they do to them.
+BAD_HOOKS = {
+    "leaves": "import sys\ndef on_server_loaded(server_context): sys.exit(3)\n",
+    "sleeps": "import time\ndef on_server_unloaded(server_context): time.sleep(90)\n",
+    "waits": "import asyncio\nasync def on_server_unloaded(server_context): await asyncio.sleep(90)\n",
+}
+LEAVES = """
+import sys
+from bokeh.document import without_document_lock
+from bokeh.io import curdoc
+
+@without_document_lock
+async def leave():
+    sys.exit(7)
+
+curdoc().add_next_tick_callback(leave)
+"""
+
+
+async def test_bad_hooks_and_callbacks_neither_end_a_server_nor_keep_it(site: Site, tmp_path: Path):
+    for name, hooks in BAD_HOOKS.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "main.py").write_text("")
+        (tmp_path / name / "app_hooks.py").write_text(hooks)
+    (tmp_path / "exits.py").write_text(LEAVES)
+    apps = [tmp_path / name for name in (*BAD_HOOKS, "exits.py")]
+    with site.serve(*apps, STOP_TIMEOUT=1) as server:
+        async with open_tab(server, "exits"):
+            await asyncio.to_thread(wait_until, lambda: "SystemExit" in server.output)
+        assert fetch(server, "/apps/waits").status_code == 200
+        assert server.stop(timeout=30) == 0
 
 
 async def test_open_tabs_are_told_that_the_server_stops(site: Site, asgi_server: str):

@@ -101,4 +101,8 @@ class SessionContext(BokehSessionContext):
 
     async def with_locked_document(self, func: Callable[[Document], Awaitable[None]]) -> None:
         """Run ``func`` with the document, under the session's lock."""
-        await self.session.run(lambda: func(self.document))
+        if self.session.holds_lock:
+            # As in a hook, or a locked callback: another turn would wait for this one, which waits for it
+            await func(self.document)
+        else:
+            await self.session.run(lambda: func(self.document))

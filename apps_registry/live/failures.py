@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 
@@ -31,6 +31,26 @@ def guarded[T](call: Callable[[], T], error: Callable[[BaseException, str], Vizs
 def again[E: AppError](error: E) -> E:
     """The same error to be raised once more; one that is raised twice would gather frames of both times."""
     return type(error)(error.summary, detail=error.detail, reference=error.reference)
+
+
+def do_all(steps: Iterable[Callable[[], object]]) -> None:
+    """Take all steps, also when app code fails in one of them. Raises the first error."""
+    errors: list[BaseException] = []
+    for step in steps:
+        try:
+            step()
+        except BaseException as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+
+
+def in_one_line(error: BaseException) -> str:
+    """What an exception is, and what it says, if it can."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__
 
 
 def describe(error: BaseException) -> str:

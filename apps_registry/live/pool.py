@@ -121,7 +121,7 @@ class Pool:
         key = (app_name, session_id)
         task = self._pending.get(key)
         if task is None:
-            self._admit(app_name, owner)
+            self._admit(key, owner)
             self._owners[key] = owner
             make = functools.partial(
                 Session,
@@ -144,6 +144,11 @@ class Pool:
         except TimeoutError:
             self._forget_pending(key, task)
             raise AppStartTimeout from None
+        except asyncio.CancelledError:
+            waiter = asyncio.current_task()
+            if self._stopping and task.cancelled() and waiter is not None and not waiter.cancelling():
+                raise ServerStopping from None
+            raise
 
     async def end(self, session: Session, reason: VizserverError | None = None) -> None:
         """Let one session go: close its connections, run the hooks, cut its references."""
@@ -158,7 +163,9 @@ class Pool:
         finally:
             if self._live.get(key) is live:
                 del self._live[key]
-                self._owners.pop(key, None)
+                # Somebody may have come back already, to a session that is just being made
+                if key not in self._pending:
+                    self._owners.pop(key, None)
             await self._release(live)
 
     def end_soon(self, session: Session, reason: VizserverError | None = None) -> asyncio.Task[None]:
@@ -189,15 +196,18 @@ class Pool:
 
     # Making
 
-    def _admit(self, app_name: str, owner: object) -> None:
+    def _admit(self, key: _Key, owner: object) -> None:
         if self._stopping:
             raise ServerStopping
+        app_name, _ = key
         limits = self._limits(app_name)
-        if len(self._owners) >= limits.sessions:
+        # Who comes back to a session that is just being let go takes its place
+        others = {other: its_owner for other, its_owner in self._owners.items() if other != key}
+        if len(others) >= limits.sessions:
             raise TooManySessions
         if limits.app_sessions is None and limits.user_sessions is None:
             return
-        owners = [other for (name, _), other in self._owners.items() if name == app_name]
+        owners = [its_owner for (name, _), its_owner in others.items() if name == app_name]
         if limits.app_sessions is not None and len(owners) >= limits.app_sessions:
             raise TooManySessions
         # A visitor without a name has no count of his own
@@ -231,6 +241,7 @@ class Pool:
         if self._pending.get(key) is not asyncio.current_task():
             # Everybody who wanted it has given up waiting
             session.end()
+            await self._run_destroyed(live)
             await self._release(live)
             raise SessionEnded
         self._live[key] = live
@@ -292,15 +303,21 @@ class Pool:
     async def _end_unused(self) -> None:
         now = asyncio.get_running_loop().time()
         for session in self.sessions():
-            if session.is_busy or session.destroyed:
+            if session.destroyed:
                 continue
             limits = self._limits(session.app_name)
             reason: VizserverError | None = None
             if session.connections:
                 if limits.idle is None or now - session.active < limits.idle:
                     continue
+                wanted = session.active + self._check
                 reason = SessionIdle()
             elif now - session.unattended_since < limits.unattended:
+                continue
+            else:
+                wanted = session.unattended_since
+            # What a viewer has begun is waited for, and not what goes on by itself, turn after turn
+            if session.has_worked_since(wanted):
                 continue
             # One after the other, so that those who stay are served in between; but none holds up the rest
             await asyncio.wait({self.end_soon(session, reason)}, timeout=_END_SECONDS)

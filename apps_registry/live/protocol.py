@@ -22,7 +22,7 @@ def turn_for(session: Session, connection: Connection, message: wire.Message) ->
         prepare = _MESSAGES[message.type]
     except KeyError:
         raise ProtocolError("There is no such message type.") from None
-    turn = Turn(lambda: None, origin=connection, reply_to=message.id)
+    turn = Turn(lambda: None, origin=connection, reply_to=message.id, size=message.size)
     turn.fn = prepare(session, turn, message)
     return turn
 

@@ -27,6 +27,7 @@ from .failures import describe
 from .protocol import turn_for
 from .scheduling import Schedule
 from .turn import Turn, current_turn
+from .workers import awaitable_error
 
 if TYPE_CHECKING:
     from bokeh.document.events import DocumentChangedEvent
@@ -43,6 +44,8 @@ type OnError = Callable[[str, str, BaseException], None]
 MESSAGE = "apps-registry-message"
 #: A peer that has this many messages unanswered is not read from until some are.
 MAX_WAITING_TURNS = 200
+#: Or messages of so many bytes.
+MAX_WAITING_BYTES = 20 * 1024 * 1024
 
 
 class Session:
@@ -95,6 +98,8 @@ class Session:
         self._schedule = Schedule(self._loop, self._run_scheduled)
         self._turns: deque[Turn] = deque()
         self._turn: Turn | None = None
+        self._turn_began = 0.0
+        self._waiting_bytes = 0
         self._room: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._awaited: asyncio.Task[None] | None = None
@@ -120,7 +125,8 @@ class Session:
         """Forget ``connection``, whose peer is gone."""
         if connection not in self.connections:
             return
-        self.connections.remove(connection)
+        # Another list, for a turn under way may go through this one
+        self.connections = [other for other in self.connections if other is not connection]
         self.unattended_since = self._loop.time()
         if not self.destroyed and self.document.callbacks.event_callbacks_for_event_name("connection_lost"):
             self.post(lambda: self.document.callbacks.trigger_event(ConnectionLost()))
@@ -162,10 +168,8 @@ class Session:
                 return
             if turn.error is None:
                 future.set_result(turn.result)
-            elif isinstance(turn.error, Exception) and not isinstance(turn.error, StopIteration):
-                future.set_exception(turn.error)
             else:
-                future.set_exception(RuntimeError(f"App code ended with {turn.error!r}."))
+                future.set_exception(awaitable_error(turn.error))
 
         if self.destroyed and not final:
             raise SessionEnded
@@ -176,10 +180,12 @@ class Session:
         """Run ``fn`` with the lock held, some time soon; an exception goes to the log."""
 
         def ended(turn: Turn) -> None:
-            if turn.error is not None:
-                self._report(turn.error)
-            if done is not None:
-                done()
+            try:
+                if turn.error is not None:
+                    self._report(turn.error)
+            finally:
+                if done is not None:
+                    done()
 
         self._enqueue(Turn(fn, done=ended))
 
@@ -191,8 +197,10 @@ class Session:
         if self.destroyed:
             raise SessionEnded
         self.active = self._loop.time()
-        self._enqueue(turn_for(self, connection, message))
-        if len(self._turns) < MAX_WAITING_TURNS:
+        turn = turn_for(self, connection, message)
+        self._waiting_bytes += turn.size
+        self._enqueue(turn)
+        if len(self._turns) < MAX_WAITING_TURNS and self._waiting_bytes < MAX_WAITING_BYTES:
             return None
         if self._room is None or self._room.done():
             self._room = self._loop.create_future()
@@ -205,21 +213,38 @@ class Session:
         """Whether a turn is under way or waits."""
         return self._turn is not None
 
+    @property
+    def holds_lock(self) -> bool:
+        """Whether the code that asks stands in the turn under way."""
+        turn = current_turn.get()
+        return turn is not None and turn is self._turn
+
+    def has_worked_since(self, moment: float) -> bool:
+        """Whether one and the same turn is under way since then, by the time of the loop."""
+        return self._turn is not None and self._turn_began <= moment
+
     def _enqueue(self, turn: Turn) -> None:
         self._turns.append(turn)
         if self._turn is None:
             self._next()
 
     def _next(self) -> None:
-        if self._room is not None and not self._room.done() and len(self._turns) < MAX_WAITING_TURNS // 2:
-            self._room.set_result(None)
         if not self._turns:
             self._turn = None
+            self._make_room()
             return
         turn = self._turn = self._turns.popleft()
+        self._turn_began = self._loop.time()
+        self._waiting_bytes -= turn.size
+        self._make_room()
         self._workers.submit(
             lambda: self._context.run(self._call, turn), lambda _, error: self._called(turn, error)
         )
+
+    def _make_room(self) -> None:
+        has_room = len(self._turns) < MAX_WAITING_TURNS // 2 and self._waiting_bytes < MAX_WAITING_BYTES // 2
+        if self._room is not None and not self._room.done() and has_room:
+            self._room.set_result(None)
 
     def _call(self, turn: Turn) -> None:
         token = current_turn.set(turn)
@@ -310,10 +335,9 @@ class Session:
 
     def _held_turn(self) -> Turn:
         """The turn under way, for code that stands in it. Raises ``UnlockedChange`` for any other."""
-        turn = current_turn.get()
-        if turn is None or turn is not self._turn:
+        if self._turn is None or not self.holds_lock:
             raise UnlockedChange
-        return turn
+        return self._turn
 
     # Callbacks that come by the clock
 
@@ -332,7 +356,8 @@ class Session:
                 proxy = UnlockedDocumentProxy(self.document)
                 with patch_curdoc(proxy):
                     await result
-        except Exception as error:
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            # The last two would end the loop, and with it the server
             self._report(error)
         finally:
             done()

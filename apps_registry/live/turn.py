@@ -28,6 +28,8 @@ class Turn:
     origin: Connection | None = None
     reply_to: str = ""
     done: Callable[[Turn], None] | None = None
+    #: Bytes of its message
+    size: int = 0
     result: Any = None
     error: BaseException | None = None
     reply: list[wire.Frame] | None = None

@@ -32,6 +32,7 @@ class Message:
     content: Any
     buffers: Buffers = field(default_factory=list)
     reply_to: str = ""
+    size: int = 0
 
 
 class Assembler:
@@ -60,8 +61,10 @@ class Assembler:
             self._expected = 3 + 2 * _number_of_buffers(_parse(frame))
         if len(self._frames) < self._expected:
             return None
-        frames, self._frames, self._size, self._expected = self._frames, [], 0, 3
-        return _message(frames)
+        message = _message(self._frames)
+        message.size = self._size
+        self._frames, self._size, self._expected = [], 0, 3
+        return message
 
     @staticmethod
     def _wants_bytes(position: int) -> bool:

@@ -88,7 +88,7 @@ class Workers:
             if future.done():
                 return
             if error is not None:
-                future.set_exception(_awaitable_error(error))
+                future.set_exception(awaitable_error(error))
             else:
                 future.set_result(result)
 
@@ -98,7 +98,12 @@ class Workers:
     async def call(self, fn: Callable[[], Any]) -> Any:
         """The result of ``fn``, run on a thread, and then awaited on the loop when it is an awaitable."""
         result = await self.run(fn)
-        return await result if inspect.isawaitable(result) else result
+        if not inspect.isawaitable(result):
+            return result
+        try:
+            return await result
+        except (SystemExit, KeyboardInterrupt) as error:
+            raise awaitable_error(error) from None
 
     async def close(self, grace: float = 5.0) -> int:
         """End all threads; give how many still run app code after ``grace`` seconds."""
@@ -159,7 +164,11 @@ class Workers:
         while self._results:
             done, result, error = self._results.popleft()
             self._outstanding -= 1
-            done(result, error)
+            try:
+                done(result, error)
+            except Exception:
+                # The others wait for their results too
+                log.exception("The result of a job could not be taken in.")
 
     def _park(self, thread: _Thread) -> bool:
         """Whether ``thread``, which takes no jobs any more, is wanted again; waits to find out."""
@@ -242,8 +251,11 @@ class _Thread(threading.Thread):
             log.exception("Tidying up around app code failed.")
 
 
-def _awaitable_error(error: BaseException) -> BaseException:
-    """A future refuses StopIteration, which would end the coroutine that awaits it silently."""
-    if isinstance(error, StopIteration):
-        return RuntimeError("App code raised StopIteration.")
-    return error
+def awaitable_error(error: BaseException) -> Exception:
+    """The error as one that may be raised in a task: ``SystemExit`` there would end the loop, and with it the server.
+
+    A future refuses ``StopIteration``, which would end the coroutine that awaits it silently.
+    """
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    return RuntimeError(f"App code ended with {error!r}.")

@@ -22,6 +22,8 @@ SALES = pa.table(
         "count": pa.array([1, 2, 3, 4, 5]),
     }
 )
+#: EU and US.
+MORE = SALES.slice(0, 2)
 
 
 def user(name: str, *groups: str, **fields: Any) -> Any:

@@ -159,3 +159,14 @@ async def test_what_changes_nothing_in_it_is_not_told(watched: Watching):
     assert shown(session) == ("sales_a sales_c", 0)
     await watched.do(change, "sales_a", title="Another title")
     assert shown(session) == ("sales_a sales_c", 1)
+
+
+async def test_a_list_that_cannot_be_asked_for_is_empty(watched: Watching, monkeypatch: pytest.MonkeyPatch):
+    def fail(*args: Any) -> Any:
+        raise OSError("Who may see what does not answer.")
+
+    ann = await watched.workers.run(furnish)
+    session = await watched.open(listing("sales_"), ann)
+    monkeypatch.setattr(listing_module._Wanted, "ask", fail)
+    await watched.do(change, "sales_a", access="grant")
+    assert shown(session) == ("", 1)

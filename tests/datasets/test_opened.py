@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
@@ -15,10 +17,11 @@ from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 
 from apps_registry.data import MayNotSee, NothingPublished, open_dataset
+from apps_registry.datasets import copies, retention
 from apps_registry.datasets.managing import create_dataset, delete, to_publish
 from apps_registry.datasets.publishing import publish
 from apps_registry.exceptions import AppError, DataLost, NoSuchColumn, UserNeeded
-from apps_registry.models import Dataset, GuestLink, VizApp
+from apps_registry.models import Dataset, DatasetVersion, GuestLink, VizApp
 from apps_registry.permissions import GuestUser
 from apps_registry.testing import CallbackFailed, OpenedApp, open_app
 
@@ -370,10 +373,32 @@ def test_a_rule_on_rows_hides_a_file():
 
 
 def test_a_file_that_is_lost(folders: Path):
-    put_file()
+    # No other test has opened this
+    put_file(b"a lost report")
     version = Dataset.objects.get(name="report").newest
     assert version is not None
     version.file.storage.delete(str(version.file.name))
     report = open_dataset("report", user=user("ann"))
     with pytest.raises(DataLost):
         report.open()
+
+
+@pytest.mark.parametrize("is_read", [False, True])
+def test_what_is_open_stays_readable_when_its_version_has_gone(
+    folders: Path, monkeypatch: pytest.MonkeyPatch, is_read: bool
+):
+    monkeypatch.setattr(retention, "GRACE", dt.timedelta(0))
+    # No other test has arrays of this
+    put(table=SALES.slice(3), keep_versions=1)
+    sales, version = open_dataset("sales", user=user("ann")), DatasetVersion.objects.get()
+    if is_read:
+        assert len(sales.to_pandas(["price"])) == 2
+    put(table=SALES.slice(0, 1))
+    retention.run()
+    assert not version.file.storage.exists(version.file.name)
+    shutil.rmtree(folders, ignore_errors=True)
+    assert sales.to_pandas(["region"])["region"][0] == "Asia"
+    # Nothing keeps the file any longer
+    del sales
+    gc.collect()
+    assert version.sha256 not in copies._held

@@ -7,20 +7,20 @@ import math
 from typing import Any
 
 import pytest
-from bokeh.models import ColumnDataSource
-from django.contrib.auth.models import AnonymousUser
-from django.db import connection, transaction
-from django.test.utils import CaptureQueriesContext
+from django.contrib.auth.models import AnonymousUser, Group, Permission
+from django.db import connection, models, transaction
+from django.test.utils import CaptureQueriesContext, isolate_apps
 
 from apps_registry import relay
-from apps_registry.data import PermittedQuerySet, queryset_pages, queryset_source, tell
+from apps_registry.data import PermittedQuerySet, QuerysetPages, queryset_pages, queryset_source, tell
+from apps_registry.datasets import permitted, querysets
 from apps_registry.exceptions import UserNeeded
 from apps_registry.live.session import Session
 from apps_registry.model_changes import MOST_ROWS
 
 from .logbook.models import Forgotten, LongNote, Membership, Note, NoteQuerySet, Open, Shout
 from .published import user
-from .watching import Watching, until
+from .watching import HeldUp, Watching, kinds, source_of, until
 
 FIELDS = ["text", "number"]
 
@@ -30,18 +30,8 @@ def notes(**options: Any):
     return lambda document: document.add_root(queryset_source(Note.objects, FIELDS, **options))
 
 
-def source_of(session: Session) -> ColumnDataSource:
-    return session.document.roots[0]
-
-
 def texts(session: Session) -> list[str]:
     return list(source_of(session).data["text"])
-
-
-def kinds(patches: list[list[dict[str, Any]]]) -> list[list[str]]:
-    return [
-        [event["kind"] if event["kind"] != "ModelChanged" else event["attr"] for event in p] for p in patches
-    ]
 
 
 def write(*texts: str, owner: str = "ann", **values: Any) -> list[Note]:
@@ -135,6 +125,23 @@ def test_what_does_not_say_who_may_see_it():
         queryset_source(Note.objects, FIELDS, user=user("ann"))
 
 
+@isolate_apps("tests.datasets.logbook")
+def test_rows_that_are_known_by_several_columns_are_refused():
+    class Seat(models.Model):
+        pk = models.CompositePrimaryKey("row", "number")
+        row, number = models.IntegerField(), models.IntegerField()
+        objects = NoteQuerySet.as_manager()
+
+        class Meta:
+            app_label = "logbook"
+
+        def __str__(self) -> str:
+            return str(self.number)
+
+    with pytest.raises(TypeError, match="several columns"):
+        queryset_source(Seat.objects, ["number"], live=False, user=None)
+
+
 # What becomes of it
 
 
@@ -157,6 +164,58 @@ async def test_deleted_rows_go(watched: Watching):
     await watched.do(Note.objects.filter(text="b").delete)
     assert texts(tab.session) == ["a", "c"]
     assert kinds(tab.events()) == [["ColumnDataChanged"]]
+
+
+async def test_notices_that_come_together_are_all_noted(watched: Watching):
+    ann = await ann_of(watched, "a")
+    session = await watched.open(notes(), ann)
+    # As by another process: the first row is none of hers
+    owners = [await watched.workers.run(lambda: user("bob")), ann]
+    made = await watched.workers.run(
+        lambda: Note._base_manager.bulk_create(Note(owner=owner, text=str(owner)) for owner in owners)
+    )
+    await watched.hear(*(("model", {"model": "logbook.note", "pks": [str(note.pk)]}) for note in made))
+    assert texts(session) == ["a", "ann"]
+
+
+async def test_rows_stay_whole_when_a_callback_fails(watched: Watching):
+    ann = await ann_of(watched, *"abcd")
+    failures: list[BaseException] = []
+
+    def fail_once(attr: str, old: Any, new: Any) -> None:
+        if not failures:
+            raise ValueError("of the app")
+
+    session = await watched.open(notes(), ann)
+    session._on_error = lambda app, reference, error: failures.append(error)
+    source_of(session).on_change("data", fail_once)
+
+    @transaction.atomic
+    def patch_and_stream() -> None:
+        set_values("a", text="A")
+        write("e")
+
+    await watched.do(patch_and_stream)
+    assert len(failures) == 1
+    assert {len(column) for column in source_of(session).data.values()} == {5}
+    await watched.do(write, "f")
+    assert texts(session) == [*"Abcdef"]
+
+
+async def test_rows_that_could_not_be_read_come_with_the_next_change(
+    watched: Watching, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*args: Any) -> Any:
+        raise OSError("It does not answer.")
+
+    session = await watched.open(notes(), await ann_of(watched, "a"))
+    with monkeypatch.context() as patch:
+        patch.setattr(querysets._Query, "read", fail)
+        await watched.do(write, "b")
+    assert texts(session) == ["a"]
+    # Even if that is none that she sees
+    await watched.do(write, "bobs", owner="bob")
+    assert texts(session) == ["a", "b"]
 
 
 async def test_rows_that_were_saved_together_come_together(watched: Watching):
@@ -240,6 +299,20 @@ async def test_rows_of_proxies_and_children(watched: Watching):
     await watched.do(Shout.objects.create, owner=ann, text="shout")
     await watched.do(LongNote.objects.create, owner=ann, text="long", more="...")
     assert texts(tab.session) == ["a", "shout", "long"]
+
+
+async def test_rows_of_children_go_with_what_their_parents_say(watched: Watching):
+    def prepare() -> Any:
+        LongNote.objects.create(owner=user("ann"), text="long", more="...")
+        return user("ann")
+
+    def build(document: Any) -> None:
+        document.add_root(queryset_source(LongNote.objects, ["text", "more"]))
+
+    session = await watched.open(build, await watched.workers.run(prepare))
+    assert texts(session) == ["long"]
+    await watched.do(set_values, "long", owner=await watched.workers.run(lambda: user("bob")))
+    assert texts(session) == []
 
 
 async def test_rows_in_another_order_come_as_a_whole(watched: Watching):
@@ -342,9 +415,135 @@ async def test_rows_go_with_the_right(watched: Watching, way: str, is_live: bool
     gone = {"a"} if "reader" in way else {"a", "t"} if "user" in way else {"t"}
     if not is_live and "of the note" in way:
         # It is the row that has changed; what is not live is asked again by the clock
-        await watched.following.recheck()
-        await watched.settled()
+        await watched.recheck()
     assert set(texts(tab.session)) == {"a", "t"} - gone
+
+
+async def test_rows_go_with_a_right_that_is_told_of_with_other_changes(watched: Watching):
+    def prepare() -> tuple[Any, Note]:
+        Membership.objects.create(user=user("bob"), team="red")
+        write("t", team="red")
+        return user("bob"), *write("anns")
+
+    bob, other = await watched.workers.run(prepare)
+    session = await watched.open(notes(), bob)
+    assert texts(session) == ["t"]
+    # As by another process
+    await watched.workers.run(lambda: Membership._base_manager.all()._raw_delete("default"))
+    await watched.hear(
+        ("model", {"model": "logbook.note", "pks": [str(other.pk)]}),
+        ("model", {"model": "logbook.membership", "pks": None}),
+    )
+    assert texts(session) == []
+
+
+async def test_rows_that_were_read_before_a_right_went_are_not_shown(
+    watched: Watching, monkeypatch: pytest.MonkeyPatch
+):
+    def prepare() -> Any:
+        write("bobs", owner="bob")
+        return Membership.objects.create(user=user("bob"), team="red").user
+
+    tab = await watched.tab(notes(), await watched.workers.run(prepare))
+    held_up = HeldUp(monkeypatch, querysets.ShownRows, "refresh")
+    await watched.workers.run(lambda: write("t", team="red"))
+    await held_up.given()
+    await watched.tell(Membership.objects.all().delete)
+    held_up.go_on()
+    await watched.quiet()
+    assert texts(tab.session) == ["bobs"]
+    assert tab.events() == []
+
+
+async def test_rows_of_all_sources_go_at_once_though_a_callback_fails(watched: Watching):
+    def fail_without_rows(attr: str, old: Any, new: Any) -> None:
+        new["text"][0]
+
+    def build(document: Any) -> None:
+        for _ in range(2):
+            notes()(document)
+            document.roots[-1].on_change("data", fail_without_rows)
+
+    tab = await watched.tab(build, await ann_of(watched, "a"))
+    await watched.do(off, "ann")
+    assert [source_of(tab.session, number).data["text"] for number in range(2)] == [[], []]
+    assert kinds(tab.events()) == [["ColumnDataChanged"] * 2]
+
+
+@pytest.mark.parametrize("other", ["logbook.Shout", "logbook.LongNote"])
+async def test_rows_may_depend_on_proxies_and_children(watched: Watching, other: str):
+    class Rows(PermittedQuerySet[Membership]):
+        depends_on = (other,)
+
+        def visible_to(self, user: Any) -> Any:
+            return self.filter(team__in=Note._base_manager.values("text"))
+
+    def prepare() -> Any:
+        write("red")
+        return Membership.objects.create(user=user("bob"), team="red").user
+
+    def build(document: Any) -> None:
+        document.add_root(queryset_source(Rows(Membership), {"text": "team"}))
+
+    session = await watched.open(build, await watched.workers.run(prepare))
+    assert texts(session) == ["red"]
+    await watched.do(set_values, "red", text="blue")
+    assert texts(session) == []
+
+
+BY_GROUP = {
+    "the group is deleted": lambda bob: bob.groups.get().delete(),
+    "the group has another name": lambda bob: rename(bob.groups.get()),
+    "a permission of the group goes": lambda bob: bob.groups.get().permissions.clear(),
+    "a permission of the user goes": lambda bob: bob.user_permissions.clear(),
+}
+
+
+def rename(group: Group) -> None:
+    group.name = "blue"
+    group.save()
+
+
+@pytest.mark.parametrize("way", BY_GROUP)
+async def test_rows_go_with_groups_and_permissions(
+    watched: Watching, monkeypatch: pytest.MonkeyPatch, way: str
+):
+    def visible_to(self: NoteQuerySet, user: Any) -> NoteQuerySet:
+        teams = user.groups.values("name") if user.has_perm("logbook.view_note") else []
+        return self.filter(team__in=teams)
+
+    def prepare() -> Any:
+        write("t", team="red")
+        bob = user("bob", "red")
+        permissions = bob.user_permissions if "user" in way else bob.groups.get().permissions
+        permissions.add(Permission.objects.get(codename="view_note"))
+        return user("bob")
+
+    monkeypatch.setattr(NoteQuerySet, "visible_to", visible_to)
+    bob = await watched.workers.run(prepare)
+    session = await watched.open(notes(), bob)
+    assert texts(session) == ["t"]
+    await watched.do(BY_GROUP[way], bob)
+    assert texts(session) == []
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+async def test_rows_go_when_it_cannot_be_said_who_sees_them(
+    watched: Watching, monkeypatch: pytest.MonkeyPatch, is_live: bool
+):
+    def visible_to(self: NoteQuerySet, user: Any) -> NoteQuerySet:
+        # Fails for who is in no team
+        return self.filter(team=Membership.objects.get(user=user).team)
+
+    def prepare() -> Any:
+        write("t", team="red")
+        return Membership.objects.create(user=user("bob"), team="red").user
+
+    monkeypatch.setattr(NoteQuerySet, "visible_to", visible_to)
+    session = await watched.open(notes(live=is_live), await watched.workers.run(prepare))
+    assert texts(session) == ["t"]
+    await watched.do(Membership.objects.all().delete)
+    assert texts(session) == []
 
 
 async def test_rows_come_with_the_right(watched: Watching):
@@ -361,16 +560,19 @@ async def test_rows_come_with_the_right(watched: Watching):
 # Pages
 
 
-async def test_pages(watched: Watching):
-    ann = await ann_of(watched, *"abcdefg")
-    shown: list[Any] = []
+async def open_pages(watched: Watching, user: Any, **options: Any) -> tuple[Session, QuerysetPages]:
+    """A session with pages of three notes."""
+    shown: list[QuerysetPages] = []
 
     def build(document: Any) -> None:
-        shown.append(queryset_pages(Note.objects, ["text"], size=3))
+        shown.append(queryset_pages(Note.objects, ["text"], size=3, **options))
         document.add_root(shown[0].source)
 
-    session = await watched.open(build, ann)
-    pages = shown[0]
+    return await watched.open(build, user), shown[0]
+
+
+async def test_pages(watched: Watching):
+    session, pages = await open_pages(watched, await ann_of(watched, *"abcdefg"))
     assert (pages.number, texts(session)) == (0, [*"abc"])
     assert await session.run(lambda: (pages.count, pages.pages)) == (7, 3)
     await session.run(lambda: pages.page(2))
@@ -383,6 +585,59 @@ async def test_pages(watched: Watching):
     assert texts(session) == []
     with pytest.raises(ValueError, match="from 0"):
         await session.run(lambda: pages.page(-1))
+
+
+async def test_a_page_that_is_turned_while_another_is_refreshed_stays(
+    watched: Watching, monkeypatch: pytest.MonkeyPatch
+):
+    session, pages = await open_pages(watched, await ann_of(watched, *"abcdef"))
+    held_up = HeldUp(monkeypatch, querysets.ShownRows, "refresh")
+    await watched.workers.run(lambda: set_values("a", text="A"))
+    await held_up.given()
+    await session.run(lambda: pages.page(1))
+    held_up.go_on()
+    await watched.quiet()
+    assert (pages.number, texts(session)) == (1, [*"def"])
+
+
+def write_with_one_of_eve(text: str) -> Any:
+    """Six notes, all of ann's but one, which she sees as one of a team."""
+    for letter in "abcdef":
+        write(letter, owner="eve" if letter == text else "ann", team="red" if letter == text else "")
+    return Membership.objects.create(user=user("ann"), team="red").user
+
+
+async def test_a_page_that_is_turned_while_rights_are_asked_keeps_its_rows(
+    watched: Watching, monkeypatch: pytest.MonkeyPatch
+):
+    ann = await watched.workers.run(lambda: write_with_one_of_eve("a"))
+    session, pages = await open_pages(watched, ann, live=False)
+    held_up = HeldUp(monkeypatch, querysets.ShownRows, "look")
+    await watched.workers.run(Membership.objects.all().delete)
+    await held_up.given()
+    await session.run(lambda: pages.page(1))
+    held_up.go_on()
+    await watched.quiet()
+    assert texts(session) == ["e", "f"]
+
+
+async def test_a_right_that_goes_while_a_page_is_turned_is_gone(
+    watched: Watching, monkeypatch: pytest.MonkeyPatch
+):
+    ann = await watched.workers.run(lambda: write_with_one_of_eve("e"))
+    session, pages = await open_pages(watched, ann, live=False)
+    read = querysets._Query.read
+
+    def read_and_take_the_right(*args: Any) -> Any:
+        monkeypatch.setattr(querysets._Query, "read", read)
+        rows = read(*args)
+        watched.do_meanwhile(Membership.objects.all().delete)
+        return rows
+
+    monkeypatch.setattr(querysets._Query, "read", read_and_take_the_right)
+    await session.run(lambda: pages.page(1))
+    await watched.quiet()
+    assert texts(session) == ["d", "f"]
 
 
 async def test_an_app_that_changes_the_source_gets_the_rows_anew(watched: Watching):
@@ -403,10 +658,11 @@ async def test_bursts_come_together(watched: Watching, settings: Any):
     assert len(tab.events()) <= 4
 
 
-def test_what_is_followed():
-    from apps_registry.datasets.permitted import followed
-
-    labels = {model._meta.label for model in followed()}
+def test_what_is_followed(monkeypatch: pytest.MonkeyPatch):
+    labels = {model._meta.label for model in permitted.followed()}
     assert {"logbook.Note", "logbook.Membership", "logbook.LongNote", "logbook.Forgotten"} <= labels
     assert "logbook.Open" not in labels
     assert issubclass(NoteQuerySet, PermittedQuerySet)
+    # Parents too, as they hold a part of the rows
+    monkeypatch.setattr(permitted, "_kinds", lambda model: [NoteQuerySet] if model is LongNote else [])
+    assert set(permitted.followed()) == {LongNote, Note, Membership}

@@ -34,6 +34,8 @@ pytestmark = pytest.mark.usefixtures("folders")
 
 @pytest.fixture
 def version(transactional_db: None, folders: Path) -> DatasetVersion:
+    # What other tests have opened of it goes: models of Bokeh are circles
+    gc.collect()
     return put()
 
 
@@ -262,6 +264,20 @@ def test_copies_that_were_not_used_for_long_go(transactional_db: None, folders: 
     copies.read_columns(versions[2], ["price"])
     left = {path.name for path in folders.iterdir() if path.is_dir()}
     assert left == {versions[0].sha256, versions[2].sha256}
+
+
+def test_a_file_system_of_its_own_has_more_in_it_than_copies(
+    version: DatasetVersion, folders: Path, settings: Any
+):
+    settings.APPS_REGISTRY = {**settings.APPS_REGISTRY, "DATA_CACHE_BYTES": 1}
+    lost = folders / "lost+found"
+    lost.mkdir(parents=True, mode=0o700)
+    (lost / "#1").write_text("found")
+    # Only root may look into it
+    lost.chmod(0)
+    assert store.table(version).num_rows == 5
+    lost.chmod(0o700)
+    assert (lost / "#1").exists()
 
 
 def test_the_temporary_directory_is_for_nobody_else(

@@ -292,3 +292,102 @@ async def test_garbage_is_collected_when_idle(monkeypatch):
                 await asyncio.sleep(0.01)
     finally:
         collector.close()
+
+
+SLOW_END = """
+import threading
+from pathlib import Path
+def on_session_destroyed(session_context):
+    while not Path(__file__).with_name("may_end").exists():
+        threading.Event().wait(0.01)
+"""
+
+
+async def test_who_comes_back_while_the_session_ends_owns_the_next_one(host):
+    app = host.app("slow", app_hooks=SLOW_END)
+    host.limits = Limits(unattended=3600, start=5, user_sessions=1)
+    first = await host.open("slow", owner="ann")
+    ending = host.pool.end_soon(first)
+    await asyncio.sleep(0)
+    # Its start outlasts the end of the first
+    (app.path / "main.py").write_text(
+        "import threading\nfrom pathlib import Path\n"
+        "while not Path(__file__).with_name('may_start').exists():\n    threading.Event().wait(0.01)\n"
+    )
+    app.look_again()
+    opening = asyncio.create_task(host.open("slow", owner="ann"))
+    await asyncio.sleep(0.1)
+    (app.path / "may_end").touch()
+    await ending
+    (app.path / "may_start").touch()
+    assert await opening is not first
+    with pytest.raises(SessionNotYours):
+        await host.open("slow", owner="eve")
+    with pytest.raises(TooManySessions):
+        await host.open("slow", "another", owner="ann")
+
+
+async def test_what_goes_on_by_itself_keeps_no_session(host):
+    host.app(
+        "busy",
+        """
+import time
+from bokeh.io import curdoc
+document = curdoc()
+def step():
+    time.sleep(0.005)
+    document.add_next_tick_callback(step)
+document.add_next_tick_callback(step)
+""",
+    )
+    host.limits = Limits(unattended=0.1, start=5)
+    await host.open("busy")
+    async with asyncio.timeout(5):
+        while len(host.pool):
+            await asyncio.sleep(0.02)
+
+
+async def test_who_waits_for_a_session_hears_that_the_server_stops(host):
+    host.app("slow", "import time; time.sleep(0.5)\n")
+    opening = asyncio.create_task(host.open("slow"))
+    await asyncio.sleep(0.1)
+    await host.pool.close(2)
+    with pytest.raises(ServerStopping):
+        await opening
+    # App code that was still at work keeps its modules, which end with the process
+    await host.workers.close(5)
+    for name in [name for name in sys.modules if name.startswith("bokeh_app_")]:
+        del sys.modules[name]
+
+
+async def test_a_session_that_was_given_up_tidies_up(host):
+    app = host.app(
+        "slow",
+        """
+import time
+from pathlib import Path
+from bokeh.io import curdoc
+told = Path(__file__).with_name("told")
+curdoc().on_session_destroyed(lambda context: told.touch())
+time.sleep(0.3)
+""",
+    )
+    host.limits = Limits(unattended=3600, start=0.1)
+    with pytest.raises(AppStartTimeout):
+        await host.open("slow")
+    async with asyncio.timeout(5):
+        while not (app.path / "told").exists():
+            await asyncio.sleep(0.02)
+
+
+async def test_a_hook_that_has_the_document_may_ask_for_it(host):
+    host.app(
+        "plain",
+        app_hooks="""
+async def on_session_created(session_context):
+    async def fill(document):
+        document.title = "filled"
+    await session_context.with_locked_document(fill)
+""",
+    )
+    assert (await host.open("plain")).document.title == "filled"

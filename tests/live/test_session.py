@@ -177,7 +177,8 @@ async def test_a_change_is_encoded_once_for_all_tabs_and_not_echoed(monkeypatch)
         ]
     assert len(encoded) == 2
     assert seen[0] == [("text", "moved")]
-    assert seen[1] == seen[2] == [("text", "moved"), ("value", 4)]
+    # In the order in which it happened, or a callback that corrects a value would be undone in the other tabs
+    assert seen[1] == seen[2] == [("value", 4), ("text", "moved")]
 
 
 async def test_a_new_model_is_defined_in_full_to_every_tab():
@@ -391,6 +392,24 @@ async def test_an_error_in_a_callback_is_told_by_reference_and_the_session_goes_
         viewer.send(peer.change(slider, {"value": 2}))
         await idle(session)
         assert [message.type for message in viewer.read()] == ["PATCH-DOC", "OK"]
+
+
+async def test_a_change_over_which_a_callback_fails_is_told_to_the_tabs():
+    def build(document):
+        slider = _slider()
+        slider.on_change("value", lambda attr, old, new: 1 / 0)
+        document.add_root(slider)
+
+    async with running(build) as session:
+        one, other = await open_tab(session), await open_tab(session)
+        slider = _model(session, "slider")
+        with pytest.raises(ZeroDivisionError):
+            await session.run(lambda: setattr(slider, "value", 5))
+        assert [[event["new"] for event in events] for events in one.events()] == [[5]]
+        one.send(peer.change(slider, {"value": 6}))
+        await idle(session)
+        assert [message.type for message in one.read()] == ["ERROR"]
+        assert [event["new"] for events in other.events() for event in events] == [5, 6]
 
 
 async def test_staff_are_told_the_traceback():

@@ -5,13 +5,16 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from bokeh.document import Document
-from bokeh.document.callbacks import DocumentCallbackManager
+from bokeh.document.callbacks import DocumentCallbackManager, invoke_with_curdoc
 from bokeh.document.events import DocumentPatchedEvent
 from bokeh.model import Model
 from bokeh.util.callback_manager import _nargs
+
+from ..failures import do_all
 
 if TYPE_CHECKING:
     from bokeh.application.application import SessionContext
@@ -45,23 +48,27 @@ class SessionCallbacks(DocumentCallbackManager):
         super().notify_change(model, attr, old, new, hint, setter, invoker)
 
     def trigger_on_change(self, event: DocumentChangedEvent) -> None:
-        invoker = event.callback_invoker
-        if invoker is None or self.hold_value is not None:
+        if self.hold_value is None:
+            self._tell([event])
+        else:
             super().trigger_on_change(event)
+
+    def unhold(self) -> None:
+        if self.hold_value is None:
             return
-        errors: list[Exception] = []
+        events, self._held_events, self._hold = self._held_events, [], None
+        self._tell(events)
 
-        def invoke() -> None:
-            try:
-                invoker()
-            except Exception as error:
-                errors.append(error)
-
-        event.callback_invoker = invoke
-        super().trigger_on_change(event)
-        # Only now: the model has changed, and the tabs have to hear of it, whatever its callbacks make of that
-        if errors:
-            raise errors[0]
+    def _tell(self, events: list[DocumentChangedEvent]) -> None:
+        # Before the callbacks, where Bokeh has it after them: a callback may fail, or change the same again,
+        # and the tabs take for true what they hear last
+        tell = super().trigger_on_change
+        steps = [partial(tell, event) for event in events]
+        for event in events:
+            if event.callback_invoker is not None:
+                steps.append(partial(invoke_with_curdoc, cast(Any, self._document()), event.callback_invoker))
+            event.callback_invoker = None
+        do_all(steps)
 
     def notify_event(self, model: Model, event: ModelEvent, callback_invoker: Invoker) -> None:
         def invoke() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from bokeh.core.serialization import Buffer, Deserializer, Serialized, UnknownReferenceError
@@ -9,6 +10,7 @@ from bokeh.document import Document
 from bokeh.document.events import DocumentPatchedEvent
 from bokeh.model import Model
 
+from ..failures import do_all
 from .encoding import Models
 
 if TYPE_CHECKING:
@@ -60,10 +62,16 @@ def apply_patch(
         if document.models.seen(error.id):
             return
         raise
-    for event in patch["events"]:
-        _keep_columns(event)
-        DocumentPatchedEvent.handle_event(document, event, setter)
-    document.models._new_models -= set(references.values())
+    try:
+        # The tab has all these changes, as those of both ends of a range, even when a callback fails over one
+        do_all(partial(_apply, document, event, setter) for event in patch["events"])
+    finally:
+        document.models._new_models -= set(references.values())
+
+
+def _apply(document: Document, event: dict[str, Any], setter: Any) -> None:
+    _keep_columns(event)
+    DocumentPatchedEvent.handle_event(document, cast(Any, event), setter)
 
 
 def _keep_columns(event: dict[str, Any]) -> None:
