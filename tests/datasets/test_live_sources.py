@@ -107,9 +107,7 @@ async def test_bursts_come_together(watched: Watching, settings: Any):
     first = loop.time()
     for _ in range(4):
         await watched.do(put, table=MORE, append=True)
-    assert len(regions(tab.session)) < 15
     await until(lambda: len(regions(tab.session)) == 15)
-    assert loop.time() - first > 0.3
     await watched.settled()
     assert len(tab.events()) <= 1 + (loop.time() - first) / 0.5
 
