@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.contrib.auth import get_user_model
-from django.db import DataError, Error, IntegrityError, connections, models, transaction
+from django.db import DataError, Error, IntegrityError, connections, models, router, transaction
 from django.db.models.signals import pre_delete
 from django.utils import timezone
 
@@ -213,6 +213,7 @@ def unlink_deleted(records: Collection[Any]) -> None:
 def _write(new: Collection[models.Model], changed: Collection[Opening]) -> None:
     try:
         with transaction.atomic():
+            _wait_briefly()
             for record in new:
                 record.save(force_insert=True)
             for opening in {id(opening): opening for opening in changed}.values():
@@ -224,6 +225,14 @@ def _write(new: Collection[models.Model], changed: Collection[Opening]) -> None:
         for record in new:
             record.pk = None
         raise
+
+
+def _wait_briefly() -> None:
+    """Give up before PostgreSQL, after a second, ends somebody's deleting of users or apps as a deadlock."""
+    connection = connections[router.db_for_write(Opening)]
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '300ms'")
 
 
 def _taken[T](waiting: deque[T]) -> list[T]:
