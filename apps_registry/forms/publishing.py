@@ -26,9 +26,8 @@ from ..exceptions import (
 )
 from ..models import Access, Dataset, DatasetVersion
 from ..models.data import NAME
+from ..uploads import PLAIN
 
-#: What ``format`` says of a file that is no table.
-PLAIN = "file"
 _FORMATS = [(name, format.title) for name, format in FORMATS.items()]
 #: What is wrong with what was sent; all else is refused as a whole.
 _FAULTS = (BadArguments, BadData, Conflict, NoRoom, TooBig)
