@@ -211,9 +211,10 @@ def unlink_deleted(records: Collection[Any]) -> None:
 
 
 def _write(new: Collection[models.Model], changed: Collection[Opening]) -> None:
+    using = router.db_for_write(Opening)
     try:
-        with transaction.atomic():
-            _wait_briefly()
+        with transaction.atomic(using=using):
+            _wait_briefly(using)
             for record in new:
                 record.save(force_insert=True)
             for opening in {id(opening): opening for opening in changed}.values():
@@ -227,9 +228,9 @@ def _write(new: Collection[models.Model], changed: Collection[Opening]) -> None:
         raise
 
 
-def _wait_briefly() -> None:
+def _wait_briefly(using: str) -> None:
     """Give up before PostgreSQL, after a second, ends somebody's deleting of users or apps as a deadlock."""
-    connection = connections[router.db_for_write(Opening)]
+    connection = connections[using]
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL lock_timeout = '300ms'")

@@ -176,7 +176,7 @@ class Work:
 
     def begin(self) -> None:
         """From here on it is asked what there is to show; who loses something later is not shown it."""
-        self._asked = {follower: (follower.taken, follower.doubts) for follower in self.followers}
+        self._asked = {follower: _now(follower) for follower in self.followers}
 
     def is_current(self, follower: Follower) -> bool:
         """Whether what was asked may be shown still."""

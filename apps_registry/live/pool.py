@@ -202,12 +202,13 @@ class Pool:
         app_name, _ = key
         limits = self._limits(app_name)
         # Who comes back to a session that is just being let go takes its place
-        others = {other: its_owner for other, its_owner in self._owners.items() if other != key}
-        if len(others) >= limits.sessions:
+        if len(self._owners) - (key in self._owners) >= limits.sessions:
             raise TooManySessions
         if limits.app_sessions is None and limits.user_sessions is None:
             return
-        owners = [its_owner for (name, _), its_owner in others.items() if name == app_name]
+        owners = [
+            its_owner for other, its_owner in self._owners.items() if other[0] == app_name and other != key
+        ]
         if limits.app_sessions is not None and len(owners) >= limits.app_sessions:
             raise TooManySessions
         # A visitor without a name has no count of his own

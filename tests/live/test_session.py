@@ -394,24 +394,6 @@ async def test_an_error_in_a_callback_is_told_by_reference_and_the_session_goes_
         assert [message.type for message in viewer.read()] == ["PATCH-DOC", "OK"]
 
 
-async def test_a_change_over_which_a_callback_fails_is_told_to_the_tabs():
-    def build(document):
-        slider = _slider()
-        slider.on_change("value", lambda attr, old, new: 1 / 0)
-        document.add_root(slider)
-
-    async with running(build) as session:
-        one, other = await open_tab(session), await open_tab(session)
-        slider = _model(session, "slider")
-        with pytest.raises(ZeroDivisionError):
-            await session.run(lambda: setattr(slider, "value", 5))
-        assert [[event["new"] for event in events] for events in one.events()] == [[5]]
-        one.send(peer.change(slider, {"value": 6}))
-        await idle(session)
-        assert [message.type for message in one.read()] == ["ERROR"]
-        assert [event["new"] for events in other.events() for event in events] == [5, 6]
-
-
 async def test_staff_are_told_the_traceback():
     def build(document):
         slider = _slider()

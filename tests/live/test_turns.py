@@ -51,27 +51,35 @@ def leave(*args: Any) -> None:
     raise SystemExit(7)
 
 
+async def after_moving(session: Session, value: int) -> tuple[Tab, Tab]:
+    """Two tabs, of which the first has moved the slider."""
+    one, other = await open_tab(session), await open_tab(session)
+    one.send(peer.change(model(session, "slider"), {"value": value}))
+    await idle(session)
+    return one, other
+
+
 async def test_a_value_that_a_callback_corrects_is_right_in_all_tabs():
     def clamp(slider: Slider, new: float) -> None:
         slider.value = min(new, 3)
 
     async with running(with_slider(clamp)) as session:
-        one, other = await open_tab(session), await open_tab(session)
-        one.send(peer.change(model(session, "slider"), {"value": 5}))
-        await idle(session)
+        one, other = await after_moving(session, 5)
         assert model(session, "slider").value == 3
         assert changes(one) == [("value", 3)]
         assert changes(other) == [("value", 5), ("value", 3)]
 
 
-@pytest.mark.parametrize("callback", [fail, leave])
-async def test_tabs_hear_of_a_change_over_which_a_callback_fails(callback: Any):
+@pytest.mark.parametrize(("callback", "error"), [(fail, ZeroDivisionError), (leave, RuntimeError)])
+async def test_tabs_hear_of_a_change_over_which_a_callback_fails(callback: Any, error: type[Exception]):
     async with running(with_slider(callback)) as session:
-        one, other = await open_tab(session), await open_tab(session)
-        one.send(peer.change(model(session, "slider"), {"value": 5}))
-        await idle(session)
+        one, other = await after_moving(session, 5)
+        assert [message.type for message in one.read()] == ["ERROR"]
         assert model(session, "slider").value == 5
         assert changes(other) == [("value", 5)]
+        with pytest.raises(error):
+            await session.run(lambda: setattr(model(session, "slider"), "value", 6))
+        assert changes(one) == changes(other) == [("value", 6)]
 
 
 async def test_all_changes_of_a_tab_hold_though_a_callback_fails_over_the_first():

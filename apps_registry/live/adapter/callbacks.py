@@ -48,10 +48,11 @@ class SessionCallbacks(DocumentCallbackManager):
         super().notify_change(model, attr, old, new, hint, setter, invoker)
 
     def trigger_on_change(self, event: DocumentChangedEvent) -> None:
-        if self.hold_value is None:
-            self._tell([event])
-        else:
+        if event.callback_invoker is None or self.hold_value is not None:
+            # Most are of the first kind: of models without callbacks
             super().trigger_on_change(event)
+        else:
+            self._tell([event])
 
     def unhold(self) -> None:
         if self.hold_value is None:
